@@ -1,0 +1,204 @@
+"""The tables: what is, what was, and the chain of changesets that led from one to the other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def to_microseconds(at: datetime) -> int:
+    """Return the stored form of *at*: microseconds since 1970 in UTC; naive times are refused."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at!r} has no time zone")
+    return (at - EPOCH) // _MICROSECOND
+
+
+def from_microseconds(stored: int) -> datetime:
+    """Return the aware UTC time that `to_microseconds` stored."""
+    return EPOCH + stored * _MICROSECOND
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times, kept as an integer of microseconds so that every engine stores and orders them alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else to_microseconds(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_microseconds(value)
+
+
+# 64 bits everywhere; on SQLite `INTEGER PRIMARY KEY` has to be spelled so to be the row's own number.
+BigNumber = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _version_columns() -> list[Column[Any]]:
+    """Return the columns of one version of an indicator, shared by what is and what was.
+
+    ``type``, ``action``, ``severity``, ``category`` and ``status`` are the codes of `store.codes`.
+    ``subject`` is SHA-256 of (type, canonical value): together with ``action`` the identity of SPEC 9.1, and
+    alone the way to every indicator about one value.
+    ``value`` is null where the user wrote the canonical spelling.
+    ``mitre_techniques`` and ``rbac_group_names`` are lists with U+001F before, between and after the items.
+    ``extras`` is a JSON object of the rare properties, null where there are none.
+    ``digest`` is SHA-256 of the content; the chain of changesets is built on it.
+    """
+    return [
+        Column("subject", LargeBinary(32), nullable=False),
+        Column("digest", LargeBinary(32), nullable=False),
+        Column("type", SmallInteger, nullable=False),
+        Column("canonical", Text, nullable=False),
+        Column("value", Text),
+        Column("action", SmallInteger, nullable=False),
+        Column("severity", SmallInteger, nullable=False),
+        Column("category", SmallInteger),
+        Column("status", SmallInteger, nullable=False),
+        Column("generate_alert", Boolean(create_constraint=False), nullable=False),
+        Column("title", Text, nullable=False),
+        Column("description", Text, nullable=False),
+        Column("recommended_actions", Text),
+        Column("mitre_techniques", Text),
+        Column("rbac_group_names", Text),
+        Column("expires_at", UtcDateTime),
+        Column("external_id", Text),
+        Column("application", Text),
+        Column("extras", Text),
+        Column("created", BigInteger, nullable=False),
+        Column("began", BigInteger, nullable=False),
+    ]
+
+
+indicators = Table(
+    "indicators",
+    metadata,
+    Column("id", BigNumber, primary_key=True, autoincrement=False),
+    *_version_columns(),
+    UniqueConstraint("subject", "action"),
+)
+Index(None, indicators.c.began)
+Index(None, indicators.c.type, indicators.c.action)
+Index(None, indicators.c.expires_at, sqlite_where=indicators.c.expires_at.is_not(None), postgresql_where=indicators.c.expires_at.is_not(None))
+
+indicator_history = Table(
+    "indicator_history",
+    metadata,
+    Column("id", BigNumber, primary_key=True, autoincrement=False),
+    *(column for column in _version_columns() if column.name != "began"),
+    Column("began", BigInteger, primary_key=True, autoincrement=False),
+    Column("ended", BigInteger, nullable=False),
+)
+Index(None, indicator_history.c.ended)
+Index(None, indicator_history.c.began)
+
+changesets = Table(
+    "changesets",
+    metadata,
+    Column("id", BigNumber, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("actor_name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text),
+    Column("undoes", BigInteger),
+    Column("details", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    Column("next_id", BigInteger, nullable=False),
+    Column("rows_digest", LargeBinary(32), nullable=False),
+    Column("prev_hash", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+Index(None, changesets.c.at)
+Index(None, changesets.c.actor)
+
+device_groups = Table(
+    "device_groups",
+    metadata,
+    Column("id", BigNumber, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("rank", Integer, nullable=False),
+)
+
+applications = Table(
+    "applications",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", LargeBinary(32), nullable=False),
+    Column("permissions", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+tenants = Table("tenants", metadata, Column("id", Text, primary_key=True))
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("actor", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_sha256", LargeBinary(32), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("status", Integer),
+    Column("headers", Text),
+    Column("body", LargeBinary),
+)
+Index(None, idempotency_keys.c.at)
+
+# An import that was planned and may be applied: the bytes as they came, and the digest of the plan shown.
+planned_imports = Table(
+    "planned_imports",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("plan_digest", LargeBinary(32), nullable=False),
+    Column("report", Text, nullable=False),
+    Column("changeset", BigInteger),
+)
+Index(None, planned_imports.c.at)
+
+planned_import_chunks = Table(
+    "planned_import_chunks",
+    metadata,
+    Column("import_id", Text, ForeignKey("planned_imports.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
