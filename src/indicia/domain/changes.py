@@ -1,0 +1,152 @@
+"""What a batch of indicators would do to those that are stored, before it does it: a pure value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from indicia.domain.errors import Problem
+from indicia.domain.indicator import Action, Indicator, Status
+from indicia.domain.precedence import Winner, Winners, beats, overlap
+
+
+class Outcome(StrEnum):
+    """What becomes of one row of a batch; each row has exactly one.
+
+    ``held`` rows are created or updated too, and wait for a release before they are enforced (SPEC 9.21).
+    """
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    HELD = "held"
+
+
+class Known(NamedTuple):
+    """What the store says about an indicator that it has: enough to plan with, cheap to read a million times."""
+
+    id: int
+    action: Action
+    digest: bytes
+    status: Status
+    groups: tuple[str, ...]
+    expires_at: datetime | None
+    began: int
+    created: int
+    rare: bool
+    new: bool = False
+
+
+class Candidate(NamedTuple):
+    """One row of a batch: where it stands, the indicator it makes, and the two digests that the store made of it."""
+
+    line: int
+    indicator: Indicator
+    subject: bytes
+    digest: bytes
+
+
+class Step(NamedTuple):
+    """One row of a plan: what becomes of a candidate, and the stored version that it replaces, if any."""
+
+    candidate: Candidate
+    outcome: Outcome
+    replaces: Known | None
+    notes: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """What one batch does, row by row, in the order of the batch."""
+
+    steps: Sequence[Step] = field(default_factory=list)
+
+    @classmethod
+    def between(
+        cls,
+        stored: Mapping[bytes, Sequence[Known]],
+        batch: Sequence[Candidate],
+        *,
+        now: datetime,
+        winners: Winners | None = None,
+        column: str = "indicatorValue",
+    ) -> ChangeSet:
+        """Return what *batch* does to *stored*, which holds the known indicators of each candidate's subject.
+
+        A candidate whose identity appears earlier in the batch is unchanged where it says the same, and
+        refused where it says something else: the second of two contradicting rows is never silently the winner.
+        ``winners`` are taken into account and grow by the Allowed and Warn candidates that pass by.
+        """
+        steps: list[Step] = []
+        earlier: dict[tuple[bytes, Action], Candidate] = {}
+        for candidate in batch:
+            line, indicator, subject, digest = candidate
+            action = indicator.action
+            siblings = stored.get(subject, ())
+            notes: tuple[Problem, ...] = ()
+            same = None
+            for known in siblings:
+                if known.action is action:
+                    same = known
+                elif known.expires_at is None or known.expires_at > now:
+                    notes += _same_value(known, indicator, line, column)
+            twin = earlier.setdefault((subject, action), candidate)
+            if twin is not candidate:
+                steps.append(_repeated(candidate, twin.digest, f"on line {twin.line}", column))
+                continue
+            if same is not None and same.new:
+                steps.append(_repeated(candidate, same.digest, "earlier in this import", column))
+                continue
+            if winners is not None:
+                for winner in winners.beating(indicator):
+                    notes += (_parent(winner, indicator, line, column),)
+                if action is Action.ALLOWED or action is Action.WARN:
+                    groups = indicator.rbac_group_names
+                    winners.add(Winner(None, indicator.type, indicator.canonical, action, groups))
+            if same is None:
+                outcome = Outcome.CREATED
+            elif same.expires_at is not None and same.expires_at <= now:
+                outcome = Outcome.CREATED  # the expired one is inert (SPEC 9.19): a new indicator takes its place
+            elif same.digest == digest:
+                outcome = Outcome.UNCHANGED
+            else:
+                outcome = Outcome.UPDATED
+            if indicator.status is Status.HELD and outcome is not Outcome.UNCHANGED:
+                outcome = Outcome.HELD
+            steps.append(tuple.__new__(Step, (candidate, outcome, same, notes)))
+        return cls(steps)
+
+
+def _repeated(candidate: Candidate, digest: bytes, where: str, column: str) -> Step:
+    if candidate.digest == digest:
+        return Step(candidate, Outcome.UNCHANGED, None, ())
+    message = f"the same indicator stands {where} with other properties; keep one of the two"
+    problem = Problem("duplicate", message, column, candidate.indicator.value, line=candidate.line)
+    return Step(candidate, Outcome.REFUSED, None, (problem,))
+
+
+def _same_value(known: Known, indicator: Indicator, line: int, column: str) -> tuple[Problem, ...]:
+    if not overlap(known.groups, indicator.rbac_group_names):
+        return ()
+    kind = indicator.type
+    if beats(kind, known.action, indicator.action):
+        effect = f"{known.action} wins and this one will not decide"
+    elif beats(kind, indicator.action, known.action):
+        effect = "this one wins and that one will not decide any more"
+    else:
+        effect = "both apply"
+    message = f"the same value is stored with the action {known.action} (indicator {known.id}): {effect}"
+    return (Problem("conflict-same-value", message, column, indicator.value, line=line, warning=True),)
+
+
+def _parent(winner: Winner, indicator: Indicator, line: int, column: str) -> Problem:
+    number = f"indicator {winner.id}" if winner.id is not None else "earlier in this import"
+    message = (
+        f"{winner.type} {winner.canonical} is {winner.action} ({number}) and covers this value: "
+        f"it wins over {indicator.action} here"
+    )
+    return Problem("conflict-parent", message, column, indicator.value, line=line, warning=True)

@@ -1,0 +1,117 @@
+"""Which of two indicators about related values wins: the ranks that verdicts and conflict notes share (SPEC 9.14-9.16)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from indicia.domain.indicator import Action, Indicator
+from indicia.domain.observable import ObservableType, host_of, parents
+
+# Smaller wins. Audit is absent: it never changes the outcome (SPEC 9.17).
+NETWORK_RANKS: Final[Mapping[Action, int]] = {Action.ALLOWED: 0, Action.WARN: 1, Action.BLOCK: 2}
+FILE_RANKS: Final[Mapping[Action, int]] = {
+    Action.BLOCK_AND_REMEDIATE: 0,
+    Action.BLOCK: 1,
+    Action.WARN: 2,
+    Action.ALLOWED: 3,
+}
+_NETWORK: Final = frozenset(
+    {ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.DOMAIN_NAME, ObservableType.URL}
+)
+
+
+def ranks(kind: ObservableType) -> Mapping[Action, int]:
+    """Return which action beats which among indicators of the family of *kind*."""
+    return NETWORK_RANKS if kind in _NETWORK else FILE_RANKS
+
+
+def beats(kind: ObservableType, one: Action, other: Action) -> bool:
+    """Return whether *one* wins over *other* where both match; Audit neither wins nor loses."""
+    order = ranks(kind)
+    return one in order and other in order and order[one] < order[other]
+
+
+class Winner(NamedTuple):
+    """A network indicator that can beat others: Allowed or Warn."""
+
+    id: int | None
+    type: ObservableType
+    canonical: str
+    action: Action
+    groups: tuple[str, ...]
+
+
+class Winners:
+    """The Allowed and Warn indicators of the network family, to find which of them beat a new one (SPEC 9.15)."""
+
+    def __init__(self, winners: Iterable[Winner] = ()) -> None:
+        self._by_name: dict[tuple[ObservableType, str], list[Winner]] = {}
+        self._ranges: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Winner]] = []
+        for winner in winners:
+            self.add(winner)
+
+    def add(self, winner: Winner) -> None:
+        """Take *winner* into account from now on."""
+        if winner.type is ObservableType.IP_RANGE:
+            self._ranges.append((ipaddress.ip_network(winner.canonical), winner))
+        else:
+            self._by_name.setdefault((winner.type, winner.canonical), []).append(winner)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name or self._ranges)
+
+    def beating(self, indicator: Indicator) -> list[Winner]:
+        """Return the indicators about a *wider* value that win over *indicator* wherever it matches.
+
+        Those about the very same value are not among them: the caller knows these already.
+        """
+        if not self or indicator.type not in _NETWORK or NETWORK_RANKS.get(indicator.action, 0) == 0:
+            return []
+        found = [winner for name in wider(indicator) for winner in self._by_name.get(name, ())]
+        if self._ranges:
+            found += self._covering(indicator)
+        return [
+            winner
+            for winner in found
+            if beats(indicator.type, winner.action, indicator.action)
+            and overlap(winner.groups, indicator.rbac_group_names)
+        ]
+
+    def _covering(self, indicator: Indicator) -> list[Winner]:
+        text = host_of(indicator.canonical) if indicator.type is ObservableType.URL else indicator.canonical
+        text = text.strip("[]")
+        if indicator.type is ObservableType.DOMAIN_NAME or not _is_address(text.partition("/")[0]):
+            return []
+        seen = ipaddress.ip_network(text)
+        return [
+            winner
+            for network, winner in self._ranges
+            if network.version == seen.version
+            and network != seen
+            and network.prefixlen <= seen.prefixlen
+            and seen.network_address in network
+        ]
+
+
+def wider(indicator: Indicator) -> list[tuple[ObservableType, str]]:
+    """Return the names and addresses whose indicators match wherever *indicator* does, except ranges."""
+    domain = ObservableType.DOMAIN_NAME
+    if indicator.type is domain:
+        return [(domain, parent) for parent in parents(indicator.canonical)]
+    if indicator.type is ObservableType.URL:
+        host = host_of(indicator.canonical)
+        if _is_address(host):
+            return [(ObservableType.IP_ADDRESS, host.strip("[]"))]
+        return [(domain, name) for name in (host, *parents(host))]
+    return []
+
+
+def overlap(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Return whether two scopes share a device; the empty one means all devices (SPEC 9.18)."""
+    return not some or not others or not set(some).isdisjoint(others)
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdecimal()

@@ -1,0 +1,1 @@
+"""What the system does: one module per subject, one function per use case; the only room that opens transactions."""

@@ -1,0 +1,221 @@
+"""Plan, apply, changeset: the one way in for every write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from indicia.domain.access import Actor
+from indicia.domain.changes import Candidate, ChangeSet, Known, Outcome, Step
+from indicia.domain.errors import Problem
+from indicia.domain.indicator import Extras, Indicator, Status
+from indicia.domain.precedence import Winners
+from indicia.store.changesets import ChangeSetRecord, Header
+from indicia.store.database import Transaction
+from indicia.store.rows import Encoder, Row
+
+# Past this many Allowed and Warn network indicators, conflicts with wider values are looked up batch by batch.
+WINNERS_IN_MEMORY: Final = 100_000
+
+
+class Placed(NamedTuple):
+    """An indicator that somebody wants, and the line on which it stands (1 where there are no lines)."""
+
+    line: int
+    indicator: Indicator
+
+
+class Writing:
+    """One changeset in the making, inside one transaction: plan a batch, apply it, add the next, finish."""
+
+    def __init__(self, tx: Transaction, actor: Actor, now: datetime, *, column: str = "indicatorValue") -> None:
+        self.tx = tx
+        self.now = now
+        self._actor = actor
+        self._column = column
+        head = tx.changesets.head()
+        self.number = 1 if head is None else head.id + 1
+        self._next_id = 1 if head is None else head.next_id
+        self._encoder = Encoder()
+        self._rows: dict[tuple[bytes, bytes], Row] = {}
+        self._winners: Winners | None = None
+        self._winners_fit = True
+        self._plan = hashlib.sha256()
+        self.created = self.updated = self.deleted = 0
+        if not tx.writable:
+            tx.indicators.plan_only()
+
+    # -- plan -----------------------------------------------------------------------------------------------------
+
+    def plan(self, batch: Sequence[Placed], *, keep_rare: bool = False) -> ChangeSet:
+        """Return what *batch* would do to what is stored now and to what was applied so far.
+
+        With *keep_rare* the properties that the source of the batch cannot express stay as they are stored.
+        """
+        encode = self._encoder.encode
+        rows = [encode(indicator) for _line, indicator in batch]
+        known = self.tx.indicators.known([row[0] for row in rows], self.number)
+        if known:
+            self._merge(batch := list(batch), rows, known, keep_rare=keep_rare)
+        self._rows = {(row[0], row[1]): row for row in rows}
+        candidates = [
+            tuple.__new__(Candidate, (line, indicator, row[0], row[1]))
+            for (line, indicator), row in zip(batch, rows, strict=True)
+        ]
+        changes = ChangeSet.between(
+            known, candidates, now=self.now, winners=self._beaters(batch), column=self._column
+        )
+        if self._actor.sees_only_own:
+            changes = self._refuse_others(changes)
+        self._sign(changes)
+        return changes
+
+    @property
+    def plan_digest(self) -> bytes:
+        """SHA-256 over everything planned so far: equal for two plans that would do the same."""
+        return self._plan.digest()
+
+    def _merge(
+        self,
+        batch: list[Placed],
+        rows: list[Row],
+        known: Mapping[bytes, Sequence[Known]],
+        *,
+        keep_rare: bool,
+    ) -> None:
+        """Carry over from the stored version what a new version of it does not change: see `_carried_over`."""
+        wanted: dict[int, int] = {}
+        for position, (placed, row) in enumerate(zip(batch, rows, strict=True)):
+            for same in known.get(row[0], ()):
+                if same.action is placed.indicator.action and (
+                    same.rare or (placed.indicator.status is Status.HELD and same.status is Status.ACTIVE)
+                ):
+                    wanted[position] = same.id
+        stored = self.tx.indicators.get(list(wanted.values())) if wanted else {}
+        for position, number in wanted.items():
+            line, indicator = batch[position]
+            if number not in stored:  # planned, not stored: nothing to carry over
+                continue
+            merged = _carried_over(stored[number].indicator, indicator, keep_rare=keep_rare)
+            batch[position] = Placed(line, merged)
+            rows[position] = self._encoder.encode(merged)
+
+    def _beaters(self, batch: Sequence[Placed]) -> Winners:
+        if self._winners is None and self._winners_fit:
+            found = self.tx.indicators.winners(WINNERS_IN_MEMORY, self.now)
+            self._winners_fit = found is not None
+            self._winners = Winners(found or ())
+        if self._winners is not None and self._winners_fit:
+            return self._winners
+        return self.tx.indicators.winners_over([placed.indicator for placed in batch], self.now)
+
+    def _refuse_others(self, changes: ChangeSet) -> ChangeSet:
+        """Refuse to touch what somebody else created, for an actor that may not (SPEC 5.6)."""
+        touched = [step.replaces.created for step in changes.steps if step.replaces and not step.replaces.new]
+        creators = self.tx.changesets.actors(touched) if touched else {}
+        steps = []
+        for step in changes.steps:
+            known = step.replaces
+            if known and not known.new and step.outcome is not Outcome.UNCHANGED:
+                if creators[known.created] != self._actor.id:
+                    message = "another client created this indicator; changing it needs Ti.ReadWrite.All"
+                    problem = Problem("not-yours", message, self._column, step.candidate.indicator.value)
+                    step = step._replace(outcome=Outcome.REFUSED, notes=(problem.at(line=step.candidate.line),))
+            steps.append(step)
+        return ChangeSet(steps)
+
+    def _sign(self, changes: ChangeSet) -> None:
+        self._plan.update(b"".join([step.candidate.digest for step in changes.steps]))
+        self._plan.update("".join([step.outcome[0] for step in changes.steps]).encode())
+        replaced = [(step.replaces.id, step.replaces.began) for step in changes.steps if step.replaces]
+        self._plan.update(repr(replaced).encode())
+
+    # -- apply ----------------------------------------------------------------------------------------------------
+
+    def apply(self, changes: ChangeSet) -> list[int | None]:
+        """Write *changes*, the last thing that `plan` gave; return the number of each step's indicator."""
+        add: list[tuple[int, Row, int]] = []
+        end: list[int] = []
+        numbers: list[int | None] = []
+        next_id, rows, number = self._next_id, self._rows, self.number
+        for candidate, outcome, known, _notes in changes.steps:
+            if outcome is Outcome.UNCHANGED or outcome is Outcome.REFUSED:
+                numbers.append(known.id if known else None)
+                continue
+            row = rows[candidate.subject, candidate.digest]
+            if known is None:
+                add.append((next_id, row, number))
+            elif known.expires_at is not None and known.expires_at <= self.now:
+                end.append(known.id)
+                self.deleted += 1
+                add.append((next_id, row, number))
+            else:
+                end.append(known.id)
+                self.updated += 1
+                add.append((known.id, row, known.created))
+                numbers.append(known.id)
+                continue
+            self.created += 1
+            numbers.append(next_id)
+            next_id += 1
+        self._next_id = next_id
+        if end:
+            self.tx.indicators.end(number, end)
+        self.tx.indicators.add(number, add)
+        return numbers
+
+    def replace(self, known: Known, indicator: Indicator) -> bool:
+        """Give the indicator *known* another version, its action and value included; return whether it differs."""
+        row = self._encoder.encode(indicator)
+        if row[1] == known.digest:
+            return False
+        self.tx.indicators.end(self.number, [known.id])
+        self.tx.indicators.add(self.number, [(known.id, row, known.created)])
+        self.updated += 1
+        return True
+
+    def delete(self, ids: Sequence[int]) -> None:
+        """End the current versions of *ids*."""
+        self.tx.indicators.end(self.number, ids)
+        self.deleted += len(ids)
+
+    def finish(self, header: Header, details: Mapping[str, Any] | None = None) -> ChangeSetRecord | None:
+        """Add the changeset to the chain where anything changed; return it."""
+        if not (self.created or self.updated or self.deleted) or not self.tx.writable:
+            return None
+        return self.tx.changesets.add(
+            header,
+            details=details or {},
+            created=self.created,
+            updated=self.updated,
+            deleted=self.deleted,
+            next_id=self._next_id,
+        )
+
+
+def record_event(tx: Transaction, header: Header, details: Mapping[str, Any]) -> ChangeSetRecord:
+    """Add a changeset without rows: a change of something else than indicators belongs in the same chain."""
+    head = tx.changesets.head()
+    return tx.changesets.add(header, details=details, next_id=1 if head is None else head.next_id)
+
+
+def notes_of(steps: Iterable[Step]) -> list[Problem]:
+    """Return everything that a plan has to say about its rows."""
+    return [note for step in steps for note in step.notes]
+
+
+def _carried_over(stored: Indicator, new: Indicator, *, keep_rare: bool) -> Indicator:
+    """Return *new* with what a submission does not change of *stored*.
+
+    ``application`` is set on creation only (SPEC 9.2), and a release stays in force when the same indicator comes
+    again (SPEC 9.21). Where *keep_rare*, so do the properties that the source of *new* has no words for.
+    """
+    extras = stored.extras if keep_rare and new.extras == Extras() else new.extras
+    status = new.status
+    if new.status is Status.HELD and stored.status is Status.ACTIVE and stored.extras.override_reason:
+        status = Status.ACTIVE
+        extras = extras._replace(override_reason=stored.extras.override_reason)
+    external_id = stored.external_id if keep_rare and new.external_id is None else new.external_id
+    return new._replace(application=stored.application, external_id=external_id, status=status, extras=extras)

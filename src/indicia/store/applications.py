@@ -1,0 +1,63 @@
+"""The API clients: who may ask for a token, and what it may do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+
+from indicia.domain.access import Permission
+from indicia.store.schema import applications, tenants
+
+
+class Application(NamedTuple):
+    """An API client; its secret is kept as SHA-256 only (it is 256 random bits, so that no salt is needed)."""
+
+    client_id: str
+    name: str
+    secret_sha256: bytes
+    permissions: frozenset[Permission]
+    created_at: datetime
+    created_by: str
+    revoked_at: datetime | None
+
+
+class Applications:
+    """Reads and writes API clients."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def tenant(self) -> str | None:
+        """Return the tenant id of this installation, None before the first client was made."""
+        return self._connection.execute(select(tenants.c.id)).scalar_one_or_none()
+
+    def name_tenant(self, tenant: str) -> None:
+        """Give this installation its tenant id."""
+        self._connection.execute(insert(tenants).values(id=tenant))
+
+    def add(self, application: Application) -> None:
+        """Add an API client."""
+        values = application._asdict() | {"permissions": " ".join(sorted(application.permissions))}
+        self._connection.execute(insert(applications).values(values))
+
+    def get(self, client_id: str) -> Application | None:
+        """Return the API client, revoked ones included."""
+        row = self._connection.execute(select(applications).where(applications.c.client_id == client_id)).first()
+        return None if row is None else _application(row)
+
+    def all(self) -> list[Application]:
+        """Return every API client, the oldest first."""
+        query = select(applications).order_by(applications.c.created_at, applications.c.client_id)
+        return [_application(row) for row in self._connection.execute(query)]
+
+    def revoke(self, client_id: str, at: datetime) -> bool:
+        """Revoke an API client; return whether there was one to revoke."""
+        query = update(applications).where(applications.c.client_id == client_id, applications.c.revoked_at.is_(None))
+        return self._connection.execute(query.values(revoked_at=at)).rowcount > 0
+
+
+def _application(row: tuple[object, ...]) -> Application:
+    client_id, name, secret, permissions, *rest = row
+    return Application(client_id, name, secret, frozenset(map(Permission, str(permissions).split())), *rest)  # type: ignore[arg-type] # a row of the table above

@@ -1,0 +1,169 @@
+"""One database: how it is opened, upgraded, and how a transaction on it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, column, inspect, select, table
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+
+from indicia.domain.errors import Unavailable
+from indicia.store import engines
+from indicia.store.applications import Applications
+from indicia.store.changesets import ChangeSets
+from indicia.store.groups import DeviceGroups
+from indicia.store.idempotency import IdempotencyKeys
+from indicia.store.imports import PlannedImports
+from indicia.store.indicators import Indicators
+
+
+#: The newest file in migrations/versions; a test keeps the two equal.
+NEWEST_SCHEMA: Final = "0001"
+
+
+class Transaction:
+    """One unit of work: everything read in it is of one moment, everything written in it counts together."""
+
+    def __init__(self, connection: Connection, *, writable: bool) -> None:
+        self.connection = connection
+        self.writable = writable
+
+    @cached_property
+    def indicators(self) -> Indicators:
+        """The indicators that are and that were."""
+        return Indicators(self.connection)
+
+    @cached_property
+    def changesets(self) -> ChangeSets:
+        """The chain of applied plans."""
+        return ChangeSets(self.connection)
+
+    @cached_property
+    def groups(self) -> DeviceGroups:
+        """The device groups."""
+        return DeviceGroups(self.connection)
+
+    @cached_property
+    def applications(self) -> Applications:
+        """The API clients."""
+        return Applications(self.connection)
+
+    @cached_property
+    def imports(self) -> PlannedImports:
+        """The imports that were planned and wait to be applied."""
+        return PlannedImports(self.connection)
+
+    @cached_property
+    def idempotency_keys(self) -> IdempotencyKeys:
+        """The answers that were given to requests with an Idempotency-Key."""
+        return IdempotencyKeys(self.connection)
+
+
+class Database:
+    """The store of one organisation, on SQLite or PostgreSQL."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str, *, busy_timeout_s: float = 120.0) -> Database:
+        """Return the database at *url*; nothing is read yet. Raises `Unavailable` where *url* cannot be used."""
+        parsed = _parse(url)
+        try:
+            engine = engines.engine(parsed, busy_timeout_s=busy_timeout_s)
+        except (ImportError, SQLAlchemyError) as error:
+            raise Unavailable(f"the database {shown(parsed)} cannot be opened: {error}") from error
+        return cls(engine)
+
+    @property
+    def url(self) -> URL:
+        """Where this database is."""
+        return self.engine.url
+
+    @property
+    def file(self) -> Path | None:
+        """The file of an embedded database, None for a server's."""
+        return engines.file_of(self.engine.url)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def upgrade(self) -> bool:
+        """Bring the tables to the newest schema; return whether there was anything to do."""
+        with _outcomes(self.engine.url):
+            if self.schema_is_current():
+                return False
+            # Alembic takes a tenth of a second to import, and nearly every start finds nothing to do.
+            from alembic import command
+            from alembic.config import Config
+
+            config = Config()
+            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            with self.engine.connect() as connection, engines.begin_write(connection):
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        return True
+
+    def schema_is_current(self) -> bool:
+        """Return whether the tables are those of this version of the program; raises where they are of a later one."""
+        with _outcomes(self.engine.url), self.engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return False
+            found = connection.execute(select(column("version_num")).select_from(table("alembic_version"))).scalar()
+        if found is not None and found > NEWEST_SCHEMA:
+            raise Unavailable(
+                f"the database {shown(self.engine.url)} was upgraded by a later version of Indicia (schema {found}, "
+                f"this version knows {NEWEST_SCHEMA}); install that version"
+            )
+        return found == NEWEST_SCHEMA
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Begin a transaction that may write; writers queue, and it is committed whole or not at all."""
+        with _outcomes(self.engine.url), self.engine.connect() as connection:
+            with engines.begin_write(connection):
+                yield Transaction(connection, writable=True)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Transaction]:
+        """Begin a transaction that only reads, all of it as of one moment."""
+        with _outcomes(self.engine.url), self.engine.connect() as connection:
+            with engines.begin_read(connection):
+                yield Transaction(connection, writable=False)
+
+
+def shown(url: URL) -> str:
+    """Return *url* fit to be shown: without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise Unavailable(
+            f"{url.split('@')[-1][:200]!r} is not a database URL; allowed: sqlite:///PATH, postgresql://USER@HOST/NAME"
+        ) from None
+
+
+@contextmanager
+def _outcomes(url: URL) -> Iterator[None]:
+    """Turn what the driver raises when the database cannot be used into `Unavailable`."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable(engines.explain(error, shown(url))) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable(engines.explain(error, shown(url))) from error
+        raise
+
+
+__all__ = ["Database", "Transaction", "shown"]
+

@@ -1,0 +1,261 @@
+"""Filters and orders as SQL: the same answers as `domain.query_memory`, on either engine.
+
+Every condition that is built here is true or false and never null, so that ``NOT`` turns it round. Only bound values
+and the columns named here reach SQL: two filters of one shape are one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import ge, gt, le, lt
+from typing import Any, Final
+
+from sqlalchemy import Boolean, ColumnElement, FromClause, and_, case, false, func, not_, or_, select, true
+from sqlalchemy import literal as bound
+
+from indicia.domain.identity import subject
+from indicia.domain.query import (
+    KINDS,
+    About,
+    And,
+    Compare,
+    Constant,
+    Field,
+    Has,
+    In,
+    Kind,
+    Not,
+    Or,
+    Order,
+    OrderBy,
+    Query,
+    Scalar,
+    Text,
+)
+from indicia.store import dialects
+from indicia.store.codes import ACTIONS, CATEGORIES, SEVERITIES, STATUSES, TYPES
+from indicia.store.schema import changesets
+
+_COLUMNS: Final[Mapping[Field, str]] = {
+    Field.ID: "id",
+    Field.INDICATOR_TYPE: "type",
+    Field.ACTION: "action",
+    Field.SEVERITY: "severity",
+    Field.CATEGORY: "category",
+    Field.STATUS: "status",
+    Field.TITLE: "title",
+    Field.DESCRIPTION: "description",
+    Field.RECOMMENDED_ACTIONS: "recommended_actions",
+    Field.MITRE_TECHNIQUES: "mitre_techniques",
+    Field.RBAC_GROUP_NAMES: "rbac_group_names",
+    Field.RBAC_GROUP_IDS: "rbac_group_names",
+    Field.EXPIRATION_TIME: "expires_at",
+    Field.GENERATE_ALERT: "generate_alert",
+    Field.APPLICATION: "application",
+    Field.EXTERNAL_ID: "external_id",
+}
+# Properties of the changeset that created an indicator, or that began this version of it.
+_OF_CHANGESETS: Final[Mapping[Field, tuple[str, str]]] = {
+    Field.CREATED_BY: ("created", "actor"),
+    Field.CREATED_BY_DISPLAY_NAME: ("created", "actor_name"),
+    Field.CREATED_BY_SOURCE: ("created", "source"),
+    Field.CREATION_TIME: ("created", "at"),
+    Field.LAST_UPDATE_TIME: ("began", "at"),
+    Field.LAST_UPDATED_BY: ("began", "actor"),
+}
+_CODES: Final[Mapping[Field, Mapping[Any, int]]] = {
+    Field.INDICATOR_TYPE: TYPES,
+    Field.ACTION: ACTIONS,
+    Field.SEVERITY: SEVERITIES,
+    Field.CATEGORY: CATEGORIES,
+    Field.STATUS: STATUSES,
+}
+_NULLABLE: Final = frozenset(
+    {
+        Field.CATEGORY,
+        Field.RECOMMENDED_ACTIONS,
+        Field.MITRE_TECHNIQUES,
+        Field.RBAC_GROUP_NAMES,
+        Field.RBAC_GROUP_IDS,
+        Field.EXPIRATION_TIME,
+        Field.APPLICATION,
+        Field.EXTERNAL_ID,
+        Field.LAST_UPDATED_BY,
+    }
+)
+_ORDERS: Final[Mapping[Order, Callable[[Any, Any], ColumnElement[bool]]]] = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+_SEPARATOR: Final = "\x1f"
+# A name of its own, so that a statement that joins the changesets does not take this table for the one that it has.
+_changes: Final = changesets.alias("changesets_asked")
+
+
+def where(query: Query, table: FromClause, *, groups: Mapping[str, str]) -> ColumnElement[bool]:
+    """Return *query* as a condition on *table*, which has the columns of `schema.indicators`.
+
+    *groups* gives the number of each device group, as text, by its name.
+    """
+    match query:
+        case Constant(value):
+            return true() if value else false()
+        case Not(operand):
+            return not_(where(operand, table, groups=groups))
+        case And(operands):
+            return and_(*(where(operand, table, groups=groups) for operand in _deepest_first(operands)))
+        case Or(operands):
+            return or_(*(where(operand, table, groups=groups) for operand in _deepest_first(operands)))
+        case Has(field, name):
+            return _has(field, name, table, groups)
+        case About():
+            return _about(query, table)
+        case _ if query.field in _OF_CHANGESETS:
+            return _of_changeset(query, table)
+        case _:
+            return _condition(query, _column(query.field, table), nullable=query.field in _NULLABLE)
+
+
+def order_by(keys: Iterable[OrderBy], table: FromClause) -> list[ColumnElement[Any]]:
+    """Return what to sort *table* by: *keys*, null lowest on either engine, and then the number of the indicator.
+
+    Names sort by their codes: severity by how bad it is.
+    """
+    terms: list[ColumnElement[Any]] = []
+    for key in keys:
+        column = _sortable(key.field, table)
+        term = column.desc() if key.descending else column.asc()
+        if key.field in _NULLABLE:  # told only where it matters: it keeps PostgreSQL from using a plain index
+            term = term.nulls_last() if key.descending else term.nulls_first()
+        terms.append(term)
+        if key.field is Field.ID:
+            return terms
+    return [*terms, table.c.id.asc()]
+
+
+def _sortable(field: Field, table: FromClause) -> ColumnElement[Any]:
+    column: ColumnElement[Any]
+    if field in _OF_CHANGESETS:
+        own, name = _OF_CHANGESETS[field]
+        column = select(_changes.c[name]).where(_changes.c.id == table.c[own]).correlate(table).scalar_subquery()
+        if field is Field.LAST_UPDATED_BY:
+            column = case((table.c.began != table.c.created, column))
+    else:
+        column = _column(field, table)
+    return dialects.by_code_point(column) if KINDS[field] in (Kind.TEXT, Kind.VALUE) else column
+
+
+def _column(field: Field, table: FromClause) -> ColumnElement[Any]:
+    if field is Field.INDICATOR_VALUE:
+        return func.coalesce(table.c.value, table.c.canonical)
+    return table.c[_COLUMNS[field]]
+
+
+def _condition(query: Compare | In | Text, column: ColumnElement[Any], *, nullable: bool) -> ColumnElement[bool]:
+    """Return what *query* says of *column*, false where that is null and null was not asked for."""
+    asked = column if query.fold is None else dialects.folded(column, query.fold)
+    condition = _asked(query, asked)
+    if not nullable:
+        return condition
+    told = and_(column.is_not(None), condition)
+    return or_(column.is_(None), told) if _asks_for_null(query) else told
+
+
+def _asked(query: Compare | In | Text, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    match query:
+        case Compare(field, operator, literal):
+            if operator == "eq":
+                return _is_one(field, column, (literal,))
+            return _is_ordered(field, column, operator, literal)
+        case In(field, literals):
+            return _is_one(field, column, literals)
+        case Text(function, _, part):
+            return _PARTS[function](column, part) if part else true()
+
+
+_PARTS: Final[Mapping[str, Callable[[ColumnElement[Any], str], ColumnElement[bool]]]] = {
+    "contains": dialects.contains,
+    "startswith": dialects.starts_with,
+    "endswith": dialects.ends_with,
+}
+
+
+def _asks_for_null(query: Compare | In | Text) -> bool:
+    match query:
+        case Compare(_, "eq", None):
+            return True
+        case In(_, literals):
+            return None in literals
+        case _:
+            return False
+
+
+def _is_one(field: Field, column: ColumnElement[Any], literals: Sequence[Scalar]) -> ColumnElement[bool]:
+    values = [_bound(field, literal) for literal in literals if literal is not None]
+    if len(values) == 1:
+        return column == values[0]
+    return column.in_(values) if values else false()
+
+
+def _is_ordered(field: Field, column: ColumnElement[Any], operator: Order, literal: Scalar) -> ColumnElement[bool]:
+    if literal is None:
+        return false()
+    if KINDS[field] in (Kind.TEXT, Kind.VALUE):
+        column = dialects.by_code_point(column)
+    return _ORDERS[operator](column, _bound(field, literal))
+
+
+def _bound(field: Field, literal: Scalar) -> Any:
+    if isinstance(literal, bool):  # without a type it would be written out as a constant
+        return bound(literal, Boolean())
+    codes = _CODES.get(field)
+    return literal if codes is None else codes[literal]
+
+
+def _of_changeset(query: Compare | In | Text, table: FromClause) -> ColumnElement[bool]:
+    own, name = _OF_CHANGESETS[query.field]
+    asked = select(_changes.c.id).where(_condition(query, _changes.c[name], nullable=False))
+    condition = table.c[own].in_(asked)
+    if query.field is not Field.LAST_UPDATED_BY:
+        return condition
+    # Nobody has updated an indicator whose version is the one that was created.
+    updated = and_(table.c.began != table.c.created, condition)
+    return or_(table.c.began == table.c.created, updated) if _asks_for_null(query) else updated
+
+
+def _has(field: Field, name: str, table: FromClause, groups: Mapping[str, str]) -> ColumnElement[bool]:
+    names = [name]
+    if field is Field.RBAC_GROUP_IDS:
+        names = [known for known, number in groups.items() if number == name]
+    column = table.c[_COLUMNS[field]]
+    parts = [
+        dialects.contains(column, f"{_SEPARATOR}{wanted}{_SEPARATOR}") for wanted in names if _SEPARATOR not in wanted
+    ]
+    return and_(column.is_not(None), or_(false(), *parts))
+
+
+def _about(query: About, table: FromClause) -> ColumnElement[bool]:
+    parts: list[ColumnElement[bool]] = []
+    if query.values:
+        parts.append(table.c.subject.in_(sorted(subject(kind, canonical) for kind, canonical in query.values)))
+    if query.written:  # no index has these; but only a text that is no value at all comes here
+        parts.append(_column(Field.INDICATOR_VALUE, table).in_(sorted(query.written)))
+    return or_(false(), *parts)
+
+
+def _deepest_first(operands: Sequence[Query]) -> list[Query]:
+    """Return *operands* in the order that costs a parser least: the one that nests most stands first.
+
+    SQLite before 3.46 refuses a statement that takes more than 100 places on its parser's stack, and
+    ``a OR b AND (...)`` takes five for each level, ``(...) AND b OR a`` one. Which comes first changes no answer.
+    """
+    return sorted(operands, key=_stack, reverse=True)
+
+
+def _stack(query: Query) -> int:
+    """Return about how many places *query* takes on a parser's stack."""
+    match query:
+        case Not(operand):
+            return _stack(operand) + 2
+        case And(operands) | Or(operands):
+            first, *others = sorted(map(_stack, operands), reverse=True)
+            return max(first + 1, others[0] + 3 if others else 0)
+        case _:
+            return 1

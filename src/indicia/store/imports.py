@@ -1,0 +1,74 @@
+"""The imports that were planned and may be applied: their bytes as they came, and the plan that was shown."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from indicia.store.schema import planned_import_chunks, planned_imports
+
+CHUNK_BYTES: Final = 1 << 20
+
+
+class PlannedImport(NamedTuple):
+    """An import that was planned: ``changeset`` is None until it is applied."""
+
+    id: str
+    actor: str
+    at: datetime
+    options: Mapping[str, Any]
+    plan_digest: bytes
+    report: Mapping[str, Any]
+    changeset: int | None
+
+
+class PlannedImports:
+    """Reads and writes planned imports."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, planned: PlannedImport, body: BinaryIO) -> None:
+        """Keep *planned* and its *body*, compressed, in pieces."""
+        values = planned._asdict()
+        values["options"] = orjson.dumps(values["options"]).decode()
+        values["report"] = orjson.dumps(values["report"]).decode()
+        self._connection.execute(insert(planned_imports).values(values))
+        for number, piece in enumerate(iter(lambda: body.read(CHUNK_BYTES), b"")):
+            row = {"import_id": planned.id, "number": number, "data": zlib.compress(piece, 1)}
+            self._connection.execute(insert(planned_import_chunks).values(row))
+
+    def get(self, import_id: str) -> PlannedImport | None:
+        """Return the planned import, None where there is none."""
+        row = self._connection.execute(select(planned_imports).where(planned_imports.c.id == import_id)).first()
+        if row is None:
+            return None
+        values = dict(row._mapping)  # noqa: SLF001 SQLAlchemy's public name
+        values["options"] = orjson.loads(values["options"])
+        values["report"] = orjson.loads(values["report"])
+        return PlannedImport(**values)
+
+    def body(self, import_id: str) -> Iterator[bytes]:
+        """Yield the bytes of a planned import, a piece at a time."""
+        chunks = planned_import_chunks.c
+        last = self._connection.execute(select(func.max(chunks.number)).where(chunks.import_id == import_id)).scalar_one()
+        for number in range(0 if last is None else last + 1):
+            query = select(chunks.data).where(chunks.import_id == import_id, chunks.number == number)
+            yield zlib.decompress(self._connection.execute(query).scalar_one())
+
+    def mark_applied(self, import_id: str, changeset: int | None) -> None:
+        """Say that a planned import was applied as *changeset*; its bytes are not needed any more."""
+        query = update(planned_imports).where(planned_imports.c.id == import_id)
+        self._connection.execute(query.values(changeset=changeset))
+        self._connection.execute(delete(planned_import_chunks).where(planned_import_chunks.c.import_id == import_id))
+
+    def forget_before(self, moment: datetime) -> None:
+        """Forget the imports that were planned before *moment*."""
+        old = select(planned_imports.c.id).where(planned_imports.c.at < moment)
+        self._connection.execute(delete(planned_import_chunks).where(planned_import_chunks.c.import_id.in_(old)))
+        self._connection.execute(delete(planned_imports).where(planned_imports.c.at < moment))
