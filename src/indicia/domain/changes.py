@@ -120,6 +120,21 @@ class ChangeSet:
             steps.append(tuple.__new__(Step, (candidate, outcome, same, notes)))
         return cls(steps)
 
+    def creating_only(self) -> ChangeSet:
+        """Return the same plan with every step refused that would change what is stored already."""
+        return ChangeSet([_refused(step) if _changes_stored(step) else step for step in self.steps])
+
+
+def _changes_stored(step: Step) -> bool:
+    return step.replaces is not None and step.outcome in (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.HELD)
+
+
+def _refused(step: Step) -> Step:
+    number = step.replaces.id if step.replaces else 0
+    message = f"indicator {number} is this value with this action already; change that one"
+    problem = Problem("already-exists", message, "indicatorValue", step.candidate.indicator.value)
+    return step._replace(outcome=Outcome.REFUSED, notes=(*step.notes, problem.at(line=step.candidate.line)))
+
 
 def _repeated(candidate: Candidate, digest: bytes, where: str, column: str) -> Step:
     if candidate.digest == digest:

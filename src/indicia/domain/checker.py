@@ -176,7 +176,9 @@ class Checker:
             alert = self._audit_alert(problems)
         if techniques and category is None:
             problems.append(
-                self._warning("technique-without-category", "mitre_techniques", "techniques are given without a category")
+                self._warning(
+                    "technique-without-category", "mitre_techniques", "techniques are given without a category"
+                )
             )
         failed = any(not problem.warning for problem in problems)
         return _Decision(
@@ -238,7 +240,11 @@ class Checker:
         if self._given.strictness is Strictness.COMPAT:
             problems.append(
                 self._problem(
-                    "audit-needs-alert", "generate_alert", "Audit needs generateAlert to be true", "false", allowed=["true"]
+                    "audit-needs-alert",
+                    "generate_alert",
+                    "Audit needs generateAlert to be true",
+                    "false",
+                    allowed=["true"],
                 )
             )
             return False
@@ -297,11 +303,15 @@ class Checker:
         if isinstance(given, str):
             given = given.split(",")
         if not isinstance(given, list | tuple) or not all(isinstance(item, str) for item in given):
-            problems.append(self._problem("not-a-list", field, "a list of names is wanted, or names with commas between"))
+            problems.append(
+                self._problem("not-a-list", field, "a list of names is wanted, or names with commas between")
+            )
             return ()
         items = tuple(dict.fromkeys(item.strip() for item in given if item.strip()))
         if len(items) > most:
-            problems.append(self._problem("too-many", field, f"{len(items)} items are given, at most {most} are allowed"))
+            problems.append(
+                self._problem("too-many", field, f"{len(items)} items are given, at most {most} are allowed")
+            )
             return ()
         for item in items:
             if _CONTROL.search(item) or "\n" in item or "\t" in item or "\r" in item:
@@ -331,7 +341,9 @@ class Checker:
             return None
         expires_at = expires_at.astimezone(UTC).replace(microsecond=0)
         if expires_at <= self._given.now:
-            message = f"{_cut(given)} has passed; give a time after {self._given.now:%Y-%m-%dT%H:%M:%SZ}, or none for never"
+            message = (
+                f"{_cut(given)} has passed; give a time after {self._given.now:%Y-%m-%dT%H:%M:%SZ}, or none for never"
+            )
             problems.append(self._problem("expiry-in-the-past", "expires", message, given))
         return expires_at
 
@@ -415,7 +427,9 @@ class Checker:
             problems.append(self._problem("control-character", "value", "control characters are not allowed", value))
         return value, spelled
 
-    def _text(self, field: str, given: Any, most: int, problems: list[Problem], *, required: bool = False) -> str | None:
+    def _text(
+        self, field: str, given: Any, most: int, problems: list[Problem], *, required: bool = False
+    ) -> str | None:
         if isinstance(given, str):
             if given.isprintable() and given and len(given) <= most and not given.isspace():
                 return given
@@ -477,7 +491,9 @@ class Checker:
             hours = int(given)
         if hours is None or not 0 < hours <= 8_760:
             message = f"{_cut(given)} is not a number of hours from 1 to 8760"
-            problems.append(self._problem("invalid-hours", "bypass_duration_hours", message, given, allowed=["1 to 8760"]))
+            problems.append(
+                self._problem("invalid-hours", "bypass_duration_hours", message, given, allowed=["1 to 8760"])
+            )
             return None
         if decision.action is not None and decision.action is not Action.WARN:
             message = "only Warn can be bypassed; the duration has no effect"

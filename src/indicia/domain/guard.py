@@ -36,7 +36,8 @@ class _Block(NamedTuple):
     reason: GuardReason
 
 
-class _Suffixes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Suffixes:
     """The public suffix list, split by the three forms that its rules have."""
 
     names: frozenset[str]
@@ -52,7 +53,7 @@ class _Suffixes(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Guard:
-    """Says why a value must not be blocked without somebody's word for it. Immutable, and cheap enough for every row."""
+    """Says why a value must not be blocked without somebody's word for it; cheap enough to ask for every row."""
 
     exact: Mapping[str, GuardReason]
     above: Mapping[str, GuardReason]
@@ -117,13 +118,13 @@ def _check_url(guard: Guard, url: str) -> GuardReason | None:
     found = guard.exact.get(host)
     if found is not None:
         return found
-    # A canonical name never ends in a number, an address in dotted form always does.
+    # A canonical name never ends in a number, a dotted quad always does.
     is_address = ":" in host or host.rpartition(".")[2].isdigit()
     return _check_address(guard, host) if is_address else _check_host(guard, host)
 
 
 def _is_whole_site(url: str) -> bool:
-    return url[-1] == "/" and url.count("/") == 3  # noqa: PLR2004  http://host/
+    return url[-1] == "/" and url.count("/") == 3
 
 
 def _check_address(guard: Guard, address: str) -> GuardReason | None:
@@ -143,7 +144,7 @@ def _is_plainly_global(address: str) -> bool:
     if ":" not in address:
         return address.partition(".")[0] not in _SPECIAL_OCTETS
     first = address.partition(":")[0]
-    return len(first) == 4 and first[0] in "23" and first not in ("2001", "3fff")  # noqa: PLR2004  2000::/3
+    return len(first) == 4 and first[0] in "23" and first not in ("2001", "3fff")
 
 
 def _check_range(guard: Guard, text: str) -> GuardReason | None:
@@ -304,7 +305,9 @@ def _blocks(reasons: Mapping[str, GuardReason]) -> Iterator[_Block]:
 
 def _public_suffixes() -> _Suffixes:
     """Read the list that publicsuffixlist ships; its own look-up walks all labels, this one takes three probes."""
-    names, wildcards, exceptions = set(), set(), set()
+    names: set[str] = set()
+    wildcards: set[str] = set()
+    exceptions: set[str] = set()
     with open(PSLFILE, encoding="utf-8") as rules:
         for line in rules:
             rule = line.partition(" ")[0].strip()

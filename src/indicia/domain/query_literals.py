@@ -83,15 +83,12 @@ def refusal(message: str, token: Token, allowed: Sequence[str] = ()) -> InvalidF
     return InvalidFilter(message.replace("{}", text or "the end", 1), token.position, text, tuple(allowed))
 
 
-def integer(token: Token) -> int:
-    """Return the integer that *token* is; raises `InvalidFilter` where it needs more than 64 bits."""
-    # The length is looked at first: `int` refuses numbers of thousands of digits in its own way.
-    digits = token.text.strip("'")
-    number = (
-        int(digits) if len(digits.lstrip("-0")) <= len(str(_LARGEST)) and len(digits) <= _SHOWN_CHARACTERS else None
-    )
-    if number is None or not _SMALLEST <= number <= _LARGEST:
-        raise refusal("{} is larger than 64 bits can hold", token)
+def integer(digits: str, token: Token) -> int:
+    """Return the integer that *digits* are; raises `InvalidFilter` where it needs more than 64 bits."""
+    # The length is looked at first: of thousands of digits `int` makes an error of its own.
+    number = int(digits) if len(digits) <= _SHOWN_CHARACTERS else _LARGEST + 1
+    if not _SMALLEST <= number <= _LARGEST:
+        raise refusal("{} is more than 64 bits can hold", token)
     return number
 
 
@@ -237,7 +234,7 @@ def _choice(field: Field, literal: Given) -> StrEnum | None:
 def _number(field: Field, literal: Given) -> int:
     value = literal.value
     if isinstance(value, str) and _INTEGER.fullmatch(value):
-        return integer(literal.token._replace(text=value))
+        return integer(value, literal.token)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise refusal(f"{{}} is not an integer, and {field} is one", literal.token)

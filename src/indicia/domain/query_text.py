@@ -313,7 +313,7 @@ class _Parser:
         elif token.kind == "word" and self.word in _CONSTANTS:
             given = Given(_CONSTANTS[self.word], token)
         elif token.kind == "number":
-            given = Given(integer(token), token)
+            given = Given(integer(token.text, token), token)
         elif token.kind in ("time", "legacy"):
             at = moment(token.text[token.text.index("'") + 1 : -1] if token.kind == "legacy" else token.text)
             if at is None:

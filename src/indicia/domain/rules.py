@@ -39,7 +39,6 @@ DEFENDER_TYPES: Final = (
 )
 
 
-
 class Strictness(StrEnum):
     """How a door treats what Defender refuses and we can mend."""
 

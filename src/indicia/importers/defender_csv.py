@@ -190,9 +190,3 @@ def strip_guard(cell: str) -> str:
     """Return *cell* without one leading ``'`` where only such quotes stand before a formula character."""
     bare = cell.lstrip("'")
     return cell[1:] if len(bare) < len(cell) and bare[:1] in _FORMULA and bare else cell
-
-
-def add_guard(cell: str) -> str:
-    """Return *cell* fit for a spreadsheet: what would be a formula begins with ``'`` (the inverse of `strip_guard`)."""
-    bare = cell.lstrip("'")
-    return f"'{cell}" if bare[:1] in _FORMULA and bare else cell

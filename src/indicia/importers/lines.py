@@ -69,6 +69,6 @@ def blocks(source: BinaryIO) -> Iterator[Block]:
 
 def _tidy(lines: list[str], text: str) -> None:
     if "\r" in text:
-        lines[:] = [line[:-1] if line.endswith("\r") else line for line in lines]
+        lines[:] = [line.removesuffix("\r") for line in lines]
     if max(map(len, lines)) > MAX_LINE_CHARACTERS:
         lines[:] = [line if len(line) <= MAX_LINE_CHARACTERS else TOO_LONG for line in lines]

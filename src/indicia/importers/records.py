@@ -119,4 +119,6 @@ class RecordReader:
 
 
 _BAD_QUOTES: Final = 'the quotes do not pair up; a field with quotes is written "like ""this"""'
-_UNCLOSED: Final = "a quote is opened and never closed; only this line was taken for the record, reading goes on after it"
+_UNCLOSED: Final = (
+    "a quote is opened and never closed; only this line was taken for the record, reading goes on after it"
+)

@@ -9,7 +9,6 @@ from indicia.domain.access import system_actor
 from indicia.services.writing import Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database
-from indicia.store.indicators import expired
 
 # Small enough that writers who wait behind a sweep wait for well under a second.
 SWEEP_ROWS: Final = 5_000
@@ -18,11 +17,11 @@ SWEEP_ROWS: Final = 5_000
 def remove_expired(database: Database, *, now: datetime, most: int = SWEEP_ROWS) -> int:
     """Remove up to *most* indicators that have expired at *now*, as a changeset of the actor ``expiry``; return how many."""
     with database.snapshot() as tx:
-        if not tx.indicators.read(expired(now), limit=1):
+        if not tx.indicators.expired(now, 1):
             return 0
     with database.transaction() as tx:
         actor = system_actor("expiry")
-        ids = [stored.id for stored in tx.indicators.read(expired(now), limit=most)]
+        ids = tx.indicators.expired(now, most)
         writing = Writing(tx, actor, now)
         writing.delete(ids)
         writing.finish(Header(actor, "expiry", now))

@@ -145,7 +145,7 @@ class Listener:
         """Hear how many bytes and rows of a file were read."""
 
 
-class _Stopped(Exception):  # noqa: N818 it leaves a transaction, nobody sees it
+class _Stopped(Exception):
     """Leaves a transaction without committing it."""
 
 

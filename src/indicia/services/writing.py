@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from indicia.domain.access import Actor
-from indicia.domain.changes import Candidate, ChangeSet, Known, Outcome, Step
-from indicia.domain.errors import Problem
-from indicia.domain.indicator import Extras, Indicator, Status
+from indicia.domain.changes import Candidate, ChangeSet, Known, Outcome
+from indicia.domain.errors import Conflict, Problem
+from indicia.domain.indicator import Extras, Indicator, Status, StoredIndicator
 from indicia.domain.precedence import Winners
 from indicia.store.changesets import ChangeSetRecord, Header
 from indicia.store.database import Transaction
@@ -18,6 +18,8 @@ from indicia.store.rows import Encoder, Row
 
 # Past this many Allowed and Warn network indicators, conflicts with wider values are looked up batch by batch.
 WINNERS_IN_MEMORY: Final = 100_000
+# Under this many rows it is cheaper to look up the wider values of each than to read all winners.
+FEW_ROWS: Final = 1_000
 
 
 class Placed(NamedTuple):
@@ -64,9 +66,7 @@ class Writing:
             tuple.__new__(Candidate, (line, indicator, row[0], row[1]))
             for (line, indicator), row in zip(batch, rows, strict=True)
         ]
-        changes = ChangeSet.between(
-            known, candidates, now=self.now, winners=self._beaters(batch), column=self._column
-        )
+        changes = ChangeSet.between(known, candidates, now=self.now, winners=self._beaters(batch), column=self._column)
         if self._actor.sees_only_own:
             changes = self._refuse_others(changes)
         self._sign(changes)
@@ -103,6 +103,8 @@ class Writing:
             rows[position] = self._encoder.encode(merged)
 
     def _beaters(self, batch: Sequence[Placed]) -> Winners:
+        if self._winners is None and len(batch) < FEW_ROWS:
+            return self.tx.indicators.winners_over([placed.indicator for placed in batch], self.now)
         if self._winners is None and self._winners_fit:
             found = self.tx.indicators.winners(WINNERS_IN_MEMORY, self.now)
             self._winners_fit = found is not None
@@ -166,13 +168,22 @@ class Writing:
         self.tx.indicators.add(number, add)
         return numbers
 
-    def replace(self, known: Known, indicator: Indicator) -> bool:
-        """Give the indicator *known* another version, its action and value included; return whether it differs."""
+    def replace(self, stored: StoredIndicator, indicator: Indicator) -> bool:
+        """Give *stored* another version, its action and value included; return whether it differs.
+
+        Raises `Conflict` where another indicator has the new identity already.
+        """
         row = self._encoder.encode(indicator)
-        if row[1] == known.digest:
+        if row[1] == self._encoder.encode(stored.indicator)[1]:
             return False
-        self.tx.indicators.end(self.number, [known.id])
-        self.tx.indicators.add(self.number, [(known.id, row, known.created)])
+        for known in self.tx.indicators.known([row[0]], self.number).get(row[0], ()):
+            if known.action is indicator.action and known.id != stored.id:
+                if known.expires_at is None or known.expires_at > self.now:
+                    message = f"indicator {known.id} is this value with the action {indicator.action} already"
+                    raise Conflict(f"{message}; edit that one, or delete it first")
+                self.delete([known.id])
+        self.tx.indicators.end(self.number, [stored.id])
+        self.tx.indicators.add(self.number, [(stored.id, row, stored.created)])
         self.updated += 1
         return True
 
@@ -180,6 +191,13 @@ class Writing:
         """End the current versions of *ids*."""
         self.tx.indicators.end(self.number, ids)
         self.deleted += len(ids)
+
+    def undo(self, undone: int, keep: Sequence[int]) -> None:
+        """Take back what the changeset *undone* did, except to the indicators *keep*."""
+        created, updated, deleted = self.tx.indicators.undo(self.number, undone, keep)
+        self.created += created
+        self.updated += updated
+        self.deleted += deleted
 
     def finish(self, header: Header, details: Mapping[str, Any] | None = None) -> ChangeSetRecord | None:
         """Add the changeset to the chain where anything changed; return it."""
@@ -199,11 +217,6 @@ def record_event(tx: Transaction, header: Header, details: Mapping[str, Any]) ->
     """Add a changeset without rows: a change of something else than indicators belongs in the same chain."""
     head = tx.changesets.head()
     return tx.changesets.add(header, details=details, next_id=1 if head is None else head.next_id)
-
-
-def notes_of(steps: Iterable[Step]) -> list[Problem]:
-    """Return everything that a plan has to say about its rows."""
-    return [note for step in steps for note in step.notes]
 
 
 def _carried_over(stored: Indicator, new: Indicator, *, keep_rare: bool) -> Indicator:

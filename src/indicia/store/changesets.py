@@ -102,13 +102,25 @@ class ChangeSets:
             found.update({row.id: row.actor for row in self._connection.execute(query)})
         return found
 
-    def page(self, *, before: int | None, limit: int, ids: Sequence[int] | None = None) -> list[ChangeSetRecord]:
-        """Return the newest changesets first, those with a number under *before*, or only those of *ids*."""
+    def has_hash(self, hash_hex: str) -> bool:
+        """Return whether a changeset has the hash that *hash_hex* spells."""
+        try:
+            wanted = bytes.fromhex(hash_hex)
+        except ValueError:
+            return False
+        return self._connection.execute(select(changesets.c.id).where(changesets.c.hash == wanted)).first() is not None
+
+    def page(
+        self, *, before: int | None, limit: int, ids: Sequence[int] | None = None, actor: str | None = None
+    ) -> list[ChangeSetRecord]:
+        """Return the newest changesets first: under *before*, or only those of *ids*, or only those of *actor*."""
         query = select(changesets).order_by(changesets.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(changesets.c.id < before)
         if ids is not None:
             query = query.where(changesets.c.id.in_(ids))
+        if actor is not None:
+            query = query.where(changesets.c.actor == actor)
         return [_record(row) for row in self._connection.execute(query)]
 
     def add(
@@ -162,9 +174,7 @@ class ChangeSets:
         for sign, query in ((b"+", began), (b"-", ended)):
             rows = self._connection.execution_options(yield_per=10_000).execute(query)
             for part in rows.partitions(10_000):
-                digest.update(
-                    b"".join([sign + b"%d,%d," % (row[0], row[1]) + row[2] for row in part])
-                )
+                digest.update(b"".join([sign + b"%d,%d," % (row[0], row[1]) + row[2] for row in part]))
         return digest.digest()
 
     # -- verification ---------------------------------------------------------------------------------------------
@@ -178,7 +188,9 @@ class ChangeSets:
                 yield f"changesets {expected} to {record.id - 1} are missing"
             if record.prev_hash != prev_hash:
                 yield f"changeset {record.id} does not follow the one before it"
-            rows_digest = self.rows_digest(record.id) if record.created or record.updated or record.deleted else EMPTY_ROWS
+            rows_digest = (
+                self.rows_digest(record.id) if record.created or record.updated or record.deleted else EMPTY_ROWS
+            )
             if record.rows_digest != rows_digest:
                 yield f"the indicators that changeset {record.id} wrote are not those it signed"
             if record.hash != chain_hash(record.prev_hash, row._mapping, record.rows_digest):  # noqa: SLF001 SQLAlchemy's public name

@@ -21,7 +21,6 @@ from indicia.store.idempotency import IdempotencyKeys
 from indicia.store.imports import PlannedImports
 from indicia.store.indicators import Indicators
 
-
 #: The newest file in migrations/versions; a test keeps the two equal.
 NEWEST_SCHEMA: Final = "0001"
 
@@ -166,4 +165,3 @@ def _outcomes(url: URL) -> Iterator[None]:
 
 
 __all__ = ["Database", "Transaction", "shown"]
-

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, FromClause, and_, case, false, func, not_, or_, select, true
-from sqlalchemy import literal as bound
+from sqlalchemy import ColumnElement, FromClause, and_, case, false, func, not_, or_, select, true
 
 from indicia.domain.identity import subject
 from indicia.domain.query import (
@@ -189,8 +188,6 @@ def _asks_for_null(query: Compare | In | Text) -> bool:
 
 def _is_one(field: Field, column: ColumnElement[Any], literals: Sequence[Scalar]) -> ColumnElement[bool]:
     values = [_bound(field, literal) for literal in literals if literal is not None]
-    if len(values) == 1:
-        return column == values[0]
     return column.in_(values) if values else false()
 
 
@@ -203,8 +200,6 @@ def _is_ordered(field: Field, column: ColumnElement[Any], operator: Order, liter
 
 
 def _bound(field: Field, literal: Scalar) -> Any:
-    if isinstance(literal, bool):  # without a type it would be written out as a constant
-        return bound(literal, Boolean())
     codes = _CODES.get(field)
     return literal if codes is None else codes[literal]
 

@@ -56,7 +56,9 @@ class PlannedImports:
     def body(self, import_id: str) -> Iterator[bytes]:
         """Yield the bytes of a planned import, a piece at a time."""
         chunks = planned_import_chunks.c
-        last = self._connection.execute(select(func.max(chunks.number)).where(chunks.import_id == import_id)).scalar_one()
+        last = self._connection.execute(
+            select(func.max(chunks.number)).where(chunks.import_id == import_id)
+        ).scalar_one()
         for number in range(0 if last is None else last + 1):
             query = select(chunks.data).where(chunks.import_id == import_id, chunks.number == number)
             yield zlib.decompress(self._connection.execute(query).scalar_one())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, select, true, union
 from sqlalchemy.sql import FromClause
 
 from indicia.domain.changes import Known
@@ -16,8 +16,19 @@ from indicia.domain.observable import ObservableType
 from indicia.domain.precedence import Winner, Winners, wider
 from indicia.store import engines
 from indicia.store.codes import ACTIONS, TYPES
-from indicia.store.rows import ACTION_OF, CONTENT_COLUMNS, STATUS_OF, TYPE_OF, Row, decode, split_list
+from indicia.store.dialects import contains
+from indicia.store.rows import (
+    ACTION_OF,
+    CONTENT_COLUMNS,
+    STATUS_OF,
+    TYPE_OF,
+    Row,
+    decode,
+    join_list,
+    split_list,
+)
 from indicia.store.schema import changesets, from_microseconds, indicator_history, indicators
+from indicia.store.selection import Selection, expired, live
 
 LOOKUP_ROWS: Final = 5_000
 _COLUMNS: Final = ("id", *CONTENT_COLUMNS, "created", "began")
@@ -87,8 +98,8 @@ class Indicators:
             for known in siblings:
                 if known.expires_at is None or known.expires_at > now:
                     found.add(Winner(known.id, *subjects[key], known.action, known.groups))
-        ranges = self.read(indicators.c.type == TYPES[ObservableType.IP_RANGE], live(indicators, now), limit=10_000)
-        for stored in ranges:
+        is_range = indicators.c.type == TYPES[ObservableType.IP_RANGE]
+        for stored in self._read(_select(indicators).where(is_range, live(indicators, now)).limit(10_000)):
             indicator = stored.indicator
             groups = indicator.rbac_group_names
             found.add(Winner(stored.id, indicator.type, indicator.canonical, indicator.action, groups))
@@ -118,6 +129,51 @@ class Indicators:
         )
         return self._connection.execute(delete(indicators).where(condition)).rowcount
 
+    def undo(self, changeset: int, undone: int, keep: Sequence[int]) -> tuple[int, int, int]:
+        """Take back what the changeset *undone* did, except to the indicators *keep*, as *changeset*.
+
+        What it began is ended, what it ended is current again. Returns how many indicators were created
+        (again), updated and deleted by that.
+        """
+        counts = self.undo_counts(undone, keep)
+        now, past = indicators.c, indicator_history.c
+        self.end_where(changeset, and_(now.began == undone, _but(now.id, keep)))
+        # What was just ended is in history as well, but as ended by *changeset*, so it is not meant here.
+        self.restore_where(changeset, and_(past.ended == undone, _but(past.id, keep)))
+        return counts
+
+    def undo_counts(self, undone: int, keep: Sequence[int]) -> tuple[int, int, int]:
+        """Return how many indicators `undo` would create (again), update and delete."""
+        now, past = indicators.c, indicator_history.c
+        had_before = select(past.id).where(past.ended == undone)
+        ended = self._number(select(func.count()).where(now.began == undone, _but(now.id, keep)))
+        updated = self._number(
+            select(func.count()).where(now.began == undone, now.id.in_(had_before), _but(now.id, keep))
+        )
+        restored = self._number(select(func.count()).where(past.ended == undone, _but(past.id, keep)))
+        return restored - updated, updated, ended - updated
+
+    def touched_since(self, undone: int) -> list[tuple[int, int]]:
+        """Return what stands in the way of undoing *undone*: indicators that later changesets touched, and which."""
+        past, later = indicator_history.c, indicator_history.alias().c
+        overwritten = select(past.id, past.ended).where(past.began == undone, past.ended != undone)
+        now = indicators.c
+        come_back = select(past.id, now.began).where(past.ended == undone, now.id == past.id, now.began > undone)
+        gone_again = select(past.id, later.ended).where(past.ended == undone, later.id == past.id, later.began > undone)
+        # Somebody else's indicator has taken the identity of one that would come back.
+        taken = select(past.id, now.began).where(
+            past.ended == undone,
+            now.subject == past.subject,
+            now.action == past.action,
+            now.id != past.id,
+            now.began > undone,
+        )
+        found = self._connection.execute(union(overwritten, come_back, gone_again, taken)).all()
+        return sorted((row[0], row[1]) for row in found)
+
+    def _number(self, query: Select[Any]) -> int:
+        return int(self._connection.execute(query).scalar_one())
+
     def restore_where(self, changeset: int, condition: ColumnElement[bool]) -> int:
         """Make the past versions that *condition* selects current again, as begun by *changeset*."""
         names = list(_COLUMNS)
@@ -136,36 +192,45 @@ class Indicators:
                 found[stored.id] = stored
         return found
 
-    def read(
-        self,
-        *conditions: ColumnElement[bool],
-        order_by: Sequence[ColumnElement[Any]] = (),
-        limit: int | None = None,
-        offset: int = 0,
-        table: FromClause = indicators,
+    def select(
+        self, wanted: Selection, *, limit: int, offset: int = 0, after: int | None = None, before: int | None = None
     ) -> list[StoredIndicator]:
-        """Return the indicators that *conditions* select, in order of their number unless told otherwise."""
-        query = _select(table).where(*conditions).order_by(*(order_by or (table.c.id,))).limit(limit)
+        """Return up to *limit* of the *wanted* indicators, those with a number past *after* or under *before*."""
+        table = wanted.table()
+        query = _select(table).where(*wanted.conditions(table)).order_by(*wanted.order(table)).limit(limit)
+        if after is not None:
+            query = query.where(table.c.id > after)
+        if before is not None:
+            query = query.where(table.c.id < before)
         return list(self._read(query.offset(offset) if offset else query))
 
-    def stream(
-        self, *conditions: ColumnElement[bool], table: FromClause = indicators, page: int = 5_000
-    ) -> Iterator[StoredIndicator]:
-        """Yield the indicators that *conditions* select by number, never more than a page of them in memory."""
+    def stream(self, wanted: Selection, *, page: int = 5_000) -> Iterator[StoredIndicator]:
+        """Yield the *wanted* indicators by number, never more than a page of them in memory."""
         last = 0
         while True:
-            rows = self.read(*conditions, table.c.id > last, limit=page, table=table)
+            rows = self.select(wanted, limit=page, after=last)
             yield from rows
             if len(rows) < page:
                 return
             last = rows[-1].id
 
-    def count(self, *conditions: ColumnElement[bool], most: int | None = None, table: FromClause = indicators) -> int:
-        """Return how many indicators *conditions* select, counting no further than *most*."""
-        inner = select(literal(1)).select_from(table).where(*conditions)
+    def count(self, wanted: Selection, *, most: int | None = None) -> int:
+        """Return how many indicators are *wanted*, counting no further than *most*."""
+        table = wanted.table()
+        inner = select(literal(1)).select_from(table).where(*wanted.conditions(table))
         if most is not None:
             inner = inner.limit(most)
         return self._connection.execute(select(func.count()).select_from(inner.subquery())).scalar_one()
+
+    def expired(self, now: datetime, most: int) -> list[int]:
+        """Return the numbers of up to *most* current indicators that have expired at *now*, the oldest first."""
+        query = select(indicators.c.id).where(expired(now)).order_by(indicators.c.expires_at).limit(most)
+        return list(self._connection.execute(query).scalars())
+
+    def scoped_to(self, group: str) -> int:
+        """Return how many current indicators name the device group *group*."""
+        condition = contains(indicators.c.rbac_group_names, join_list([group]) or "")
+        return self._connection.execute(select(func.count()).select_from(indicators).where(condition)).scalar_one()
 
     def history(self, number: int) -> list[tuple[StoredIndicator, int | None]]:
         """Return every version of indicator *number*, oldest first, with the changeset that ended it."""
@@ -187,24 +252,10 @@ class Indicators:
 _NETWORK: Final = frozenset(kind for kind in TYPES if kind.name in ("IP_ADDRESS", "IP_RANGE", "DOMAIN_NAME", "URL"))
 
 
-def live(table: FromClause, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that an indicator has not expired at *now* (SPEC 9.19: inert from the exact second)."""
-    return or_(table.c.expires_at.is_(None), table.c.expires_at > now)
-
-
-def expired(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a current indicator has expired at *now*."""
-    return and_(indicators.c.expires_at.is_not(None), indicators.c.expires_at <= now)
-
-
-def as_of(changeset: int) -> FromClause:
-    """Return the indicators as they were just after *changeset*: a table with the columns of `indicators`."""
-    names = [column.name for column in indicators.c]
-    now = select(*(indicators.c[name] for name in names)).where(indicators.c.began <= changeset)
-    past = select(*(indicator_history.c[name] for name in names)).where(
-        indicator_history.c.began <= changeset, indicator_history.c.ended > changeset
-    )
-    return union_all(now, past).subquery("indicators_then")
+def _but(column: ColumnElement[int], keep: Sequence[int]) -> ColumnElement[bool]:
+    """Return the condition that *column* is none of *keep*, which may be longer than a statement may have values."""
+    parts = [keep[start : start + LOOKUP_ROWS] for start in range(0, len(keep), LOOKUP_ROWS)]
+    return and_(true(), *(column.not_in(part) for part in parts))
 
 
 def _select(table: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
@@ -257,5 +308,3 @@ def _known(row: tuple[Any, ...], changeset: int) -> Known:
         bool(rare),
         began == changeset,
     )
-
-

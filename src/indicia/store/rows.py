@@ -63,9 +63,19 @@ class Encoder:
             if len(self._codes) >= _MEMO_ENTRIES:
                 self._codes.clear()
             codes = self._codes[key] = _codes(indicator)
-        kind_code, action_code, severity, category, status_code, alert, recommended, techniques, groups, expires, text = (
-            codes
-        )
+        (
+            kind_code,
+            action_code,
+            severity,
+            category,
+            status_code,
+            alert,
+            recommended,
+            techniques,
+            groups,
+            expires,
+            text,
+        ) = codes
         written = None if value == canonical else value
         rare = None if extras == NO_EXTRAS else _extras_text(extras)
         content = f"{canonical}\x1e{value}\x1e{title}\x1e{description}\x1e{text}"

@@ -110,7 +110,12 @@ indicators = Table(
 )
 Index(None, indicators.c.began)
 Index(None, indicators.c.type, indicators.c.action)
-Index(None, indicators.c.expires_at, sqlite_where=indicators.c.expires_at.is_not(None), postgresql_where=indicators.c.expires_at.is_not(None))
+Index(
+    None,
+    indicators.c.expires_at,
+    sqlite_where=indicators.c.expires_at.is_not(None),
+    postgresql_where=indicators.c.expires_at.is_not(None),
+)
 
 indicator_history = Table(
     "indicator_history",

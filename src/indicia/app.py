@@ -1,0 +1,67 @@
+"""The composition root: from settings to the parts that every door works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from indicia.domain.errors import InvalidInput, Problem, Unavailable
+from indicia.domain.guard import Guard, parse_list
+from indicia.settings import Settings, default_folder
+from indicia.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The parts of one process; close it when done."""
+
+    settings: Settings
+    database: Database
+    guard: Guard
+
+    @classmethod
+    def open(cls, settings: Settings, *, upgrade: bool = False, busy_timeout_s: float = 120.0) -> Self:
+        """Open the database and read the guard's lists; with *upgrade* an old or empty database is brought up to date.
+
+        Raises `Unavailable` where the database cannot be used, or is not of this version.
+        """
+        guard = open_guard(settings)
+        database = Database.open(settings.database_url, busy_timeout_s=busy_timeout_s)
+        try:
+            if upgrade:
+                database.upgrade()
+            elif not database.schema_is_current():
+                raise Unavailable("the database has not the tables of this version; run `indicia db upgrade`")
+        except BaseException:
+            database.close()
+            raise
+        return cls(settings, database, guard)
+
+    @property
+    def key_file(self) -> Path:
+        """Where the key that signs tokens is: beside the database, or in the user's own folder for one on a server."""
+        if self.settings.key_file is not None:
+            return self.settings.key_file
+        file = self.database.file
+        return (default_folder() / "indicia.key") if file is None else file.with_suffix(".key")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+
+def open_guard(settings: Settings) -> Guard:
+    """Return the guard with the user's own list; raises `InvalidInput` naming every bad line of it."""
+    own = [name.strip() for name in settings.own_names.split(",") if name.strip()]
+    if settings.guard_file is None:
+        return Guard.default(own_names=own)
+    try:
+        text = settings.guard_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput([Problem("unreadable-guard-file", f"{settings.guard_file}: {error}")]) from None
+    found = parse_list(text.splitlines())
+    faults = [problem.at(file=str(settings.guard_file)) for problem in found.problems if not problem.warning]
+    if faults:
+        raise InvalidInput(faults)
+    return Guard.default(found.entries, own)
