@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from indicia.domain.errors import Problem
 from indicia.domain.indicator import Action, Indicator, Status
-from indicia.domain.precedence import Winner, Winners, beats, overlap
+from indicia.domain.precedence import NETWORK_TYPES, Winner, Winners, beats, overlap
 
 
 class Outcome(StrEnum):
@@ -83,30 +83,29 @@ class ChangeSet:
         """
         steps: list[Step] = []
         earlier: dict[tuple[bytes, Action], Candidate] = {}
+        # Nearly no batch says anything twice: then there is nothing to remember.
+        repeats = len({candidate[2] for candidate in batch}) < len(batch)
+        new, held = tuple.__new__, Status.HELD
         for candidate in batch:
             line, indicator, subject, digest = candidate
-            action = indicator.action
-            siblings = stored.get(subject, ())
+            action = indicator[3]
             notes: tuple[Problem, ...] = ()
             same = None
-            for known in siblings:
+            for known in stored.get(subject, ()):
                 if known.action is action:
                     same = known
                 elif known.expires_at is None or known.expires_at > now:
                     notes += _same_value(known, indicator, line, column)
-            twin = earlier.setdefault((subject, action), candidate)
-            if twin is not candidate:
-                steps.append(_repeated(candidate, twin.digest, f"on line {twin.line}", column))
-                continue
+            if repeats:
+                twin = earlier.setdefault((subject, action), candidate)
+                if twin is not candidate:
+                    steps.append(_repeated(candidate, twin.digest, f"on line {twin.line}", column))
+                    continue
             if same is not None and same.new:
                 steps.append(_repeated(candidate, same.digest, "earlier in this import", column))
                 continue
-            if winners is not None:
-                for winner in winners.beating(indicator):
-                    notes += (_parent(winner, indicator, line, column),)
-                if action is Action.ALLOWED or action is Action.WARN:
-                    groups = indicator.rbac_group_names
-                    winners.add(Winner(None, indicator.type, indicator.canonical, action, groups))
+            if winners is not None and indicator[0] in NETWORK_TYPES:
+                notes += _wider_winners(winners, indicator, line, column)
             if same is None:
                 outcome = Outcome.CREATED
             elif same.expires_at is not None and same.expires_at <= now:
@@ -115,9 +114,9 @@ class ChangeSet:
                 outcome = Outcome.UNCHANGED
             else:
                 outcome = Outcome.UPDATED
-            if indicator.status is Status.HELD and outcome is not Outcome.UNCHANGED:
+            if indicator.status is held and outcome is not Outcome.UNCHANGED:
                 outcome = Outcome.HELD
-            steps.append(tuple.__new__(Step, (candidate, outcome, same, notes)))
+            steps.append(new(Step, (candidate, outcome, same, notes)))
         return cls(steps)
 
     def creating_only(self) -> ChangeSet:
@@ -156,6 +155,15 @@ def _same_value(known: Known, indicator: Indicator, line: int, column: str) -> t
         effect = "both apply"
     message = f"the same value is stored with the action {known.action} (indicator {known.id}): {effect}"
     return (Problem("conflict-same-value", message, column, indicator.value, line=line, warning=True),)
+
+
+def _wider_winners(winners: Winners, indicator: Indicator, line: int, column: str) -> tuple[Problem, ...]:
+    """Return a note for each wider indicator that beats *indicator*, and take *indicator* into account from now on."""
+    notes = tuple([_parent(winner, indicator, line, column) for winner in winners.beating(indicator)])
+    if indicator.action is Action.ALLOWED or indicator.action is Action.WARN:
+        groups = indicator.rbac_group_names
+        winners.add(Winner(None, indicator.type, indicator.canonical, indicator.action, groups))
+    return notes
 
 
 def _parent(winner: Winner, indicator: Indicator, line: int, column: str) -> Problem:

@@ -80,7 +80,8 @@ COLUMN_NAMES: Final[Mapping[str, str]] = {
 
 #: How many fields a Defender CSV has; those after them are rare.
 COMMON_FIELDS: Final = 12
-NOTHING_RARE: Final = Draft()[COMMON_FIELDS:]
+NOTHING_GIVEN: Final = Draft()
+NOTHING_RARE: Final = NOTHING_GIVEN[COMMON_FIELDS:]
 _FIELD_OF: Final = {name.lower(): field for field, name in PROPERTY_NAMES.items()}
 
 

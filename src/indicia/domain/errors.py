@@ -33,7 +33,7 @@ class Problem:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the shape that `--json`, the API and the rejects file share."""
-        fields = asdict(self)
+        fields = {name: _showable(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
         fields["allowed"] = list(self.allowed)
         fields["severity"] = "warning" if fields.pop("warning") else "error"
         return fields
@@ -41,6 +41,11 @@ class Problem:
     def __str__(self) -> str:
         place = [str(part) for part in (self.file, f"line {self.line}" if self.line else None, self.column) if part]
         return ": ".join([*place, self.message])
+
+
+def _showable(text: str) -> str:
+    """Return *text* as something that every encoding of Unicode can hold: bytes that were no text become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class IndiciaError(Exception):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from ipaddress import ip_network
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from publicsuffixlist import PSLFILE
@@ -308,11 +309,10 @@ def _public_suffixes() -> _Suffixes:
     names: set[str] = set()
     wildcards: set[str] = set()
     exceptions: set[str] = set()
-    with open(PSLFILE, encoding="utf-8") as rules:
-        for line in rules:
-            rule = line.partition(" ")[0].strip()
-            if not rule or rule.startswith("//"):
-                continue
-            name = canonical(ObservableType.DOMAIN_NAME, rule.lstrip("*.!"))
-            (wildcards if rule.startswith("*.") else exceptions if rule.startswith("!") else names).add(name)
+    for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines():
+        rule = line.partition(" ")[0].strip()
+        if not rule or rule.startswith("//"):
+            continue
+        name = canonical(ObservableType.DOMAIN_NAME, rule.lstrip("*.!"))
+        (wildcards if rule.startswith("*.") else exceptions if rule.startswith("!") else names).add(name)
     return _Suffixes(frozenset(names), frozenset(wildcards), frozenset(exceptions))

@@ -136,14 +136,22 @@ def _thumbprint(text: str) -> str | None:
 _LONGEST_ADDRESS = len("0000:0000:0000:0000:0000:ffff:255.255.255.255")
 
 
-def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_written_address(text: str) -> IPv4Address | IPv6Address | None:
     if len(text) > _LONGEST_ADDRESS or "%" in text:
         return None
     try:
-        address = ip_address(text)
+        return ip_address(text)
     except ValueError:
         return None
-    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def _mapped(address: IPv4Address | IPv6Address | None) -> IPv4Address | None:
+    return address.ipv4_mapped if isinstance(address, IPv6Address) else None
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    address = _parse_written_address(text)
+    return _mapped(address) or address
 
 
 def _address(text: str) -> str | None:
@@ -158,22 +166,28 @@ def _range(text: str) -> str | None:
     if not slash:
         blocks = _cidr_blocks(text)
         return blocks[0] if len(blocks) == 1 else None
-    if len(low) > _LONGEST_ADDRESS or "%" in low or not (prefix.isascii() and prefix.isdigit() and len(prefix) < 4):
+    address = _parse_written_address(low)
+    if address is None or not (prefix.isascii() and prefix.isdigit() and len(prefix) < 4):
         return None
+    bits, mapped = int(prefix), _mapped(address)
+    if mapped and bits >= _MAPPED_BITS:
+        address, bits = mapped, bits - _MAPPED_BITS
     try:
-        address, bits = ip_address(low), int(prefix)
-        if isinstance(address, IPv6Address) and address.ipv4_mapped and bits >= 96:
-            address, bits = address.ipv4_mapped, bits - 96
-        return str(ip_network((int(address).to_bytes(address.max_prefixlen // 8), bits), strict=False))
+        return str(ip_network((address.packed, bits), strict=False))
     except ValueError:
         return None
 
 
+_MAPPED_BITS = 96  # ::ffff:0:0/96 holds the IPv4 addresses
+
+
 def _cidr_blocks(text: str) -> list[str]:
     """Return the CIDR blocks that make up ``first-last``, none when *text* is not such a pair."""
-    left, dash, right = text.partition("-")
-    first, last = _parse_address(left.strip(_BLANK)), _parse_address(right.strip(_BLANK))
-    if not dash or first is None or last is None or first.version != last.version or int(first) > int(last):
+    left, _, right = text.partition("-")
+    first, last = _parse_written_address(left.strip(_BLANK)), _parse_written_address(right.strip(_BLANK))
+    if _mapped(first) and _mapped(last):  # one of the two alone is only where an IPv6 range begins or ends
+        first, last = _mapped(first), _mapped(last)
+    if first is None or last is None or first.version != last.version or int(first) > int(last):
         return []
     width, start, end = first.max_prefixlen, int(first), int(last)
     blocks = []
@@ -443,7 +457,8 @@ _Reason = tuple[str, str | None]
 
 
 def _quote(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:80] + "…")
+    shown = repr(text[:81])  # escapes included, a report quotes 80 characters
+    return shown if len(shown) <= 82 else f"{shown[:81]}…{shown[0]}"
 
 
 def _unspellable(kind: ObservableType, text: str) -> Unspellable:
@@ -533,7 +548,7 @@ def _why_not_a_name(text: str) -> _Reason | None:
     host, colon, port = text.rpartition(":")
     if colon and port.isascii() and port.isdigit() and _name(host):
         return "it carries a port, and a DomainName matches all ports; leave the port out", _name(host)
-    return _fault_of_labels(text)
+    return _other_type(ObservableType.DOMAIN_NAME, text) or _fault_of_labels(text)
 
 
 def _fault_of_labels(text: str) -> _Reason:
@@ -562,12 +577,12 @@ def _why_not_a_url(text: str) -> _Reason | None:
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
     if scheme and scheme[1].lower() not in ("http", "https"):
         return f"only http and https can be matched, not {_quote(scheme[1])}", None
-    if not scheme and "." in text and _url("http://" + text):
+    if not scheme and "." in text and not _range(text) and _url("http://" + text):
         return "the scheme is missing", _url("http://" + text)
     try:
         url = URL(text)
     except ValueError:
-        return "it cannot be parsed (WHATWG URL standard)", None
+        return _other_type(ObservableType.URL, text) or ("it cannot be parsed (WHATWG URL standard)", None)
     if url.protocol not in ("http:", "https:"):
         return f"only http and https can be matched, not {_quote(url.protocol[:-1])}", None
     if url.username or url.password:

@@ -1,4 +1,4 @@
-"""Which of two indicators about related values wins: the ranks that verdicts and conflict notes share (SPEC 9.14-9.16)."""
+"""Which of two indicators wins: the ranks that verdicts and conflict notes share (SPEC 9.14-9.16)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FILE_RANKS: Final[Mapping[Action, int]] = {
     Action.WARN: 2,
     Action.ALLOWED: 3,
 }
-_NETWORK: Final = frozenset(
+NETWORK_TYPES: Final = frozenset(
     {ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.DOMAIN_NAME, ObservableType.URL}
 )
 
 
 def ranks(kind: ObservableType) -> Mapping[Action, int]:
     """Return which action beats which among indicators of the family of *kind*."""
-    return NETWORK_RANKS if kind in _NETWORK else FILE_RANKS
+    return NETWORK_RANKS if kind in NETWORK_TYPES else FILE_RANKS
 
 
 def beats(kind: ObservableType, one: Action, other: Action) -> bool:
@@ -34,7 +34,7 @@ def beats(kind: ObservableType, one: Action, other: Action) -> bool:
 
 
 class Winner(NamedTuple):
-    """A network indicator that can beat others: Allowed or Warn."""
+    """An indicator that can beat others about narrower values: Allowed or Warn, a name, an address or a network."""
 
     id: int | None
     type: ObservableType
@@ -47,31 +47,35 @@ class Winners:
     """The Allowed and Warn indicators of the network family, to find which of them beat a new one (SPEC 9.15)."""
 
     def __init__(self, winners: Iterable[Winner] = ()) -> None:
-        self._by_name: dict[tuple[ObservableType, str], list[Winner]] = {}
+        # By name or address, which never look alike: no last label of a name is a number.
+        self._by_name: dict[str, tuple[Winner, ...]] = {}
         self._ranges: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Winner]] = []
         for winner in winners:
             self.add(winner)
 
+    def __len__(self) -> int:
+        return len(self._by_name) + len(self._ranges)
+
     def add(self, winner: Winner) -> None:
-        """Take *winner* into account from now on."""
+        """Take *winner* into account from now on; a Url is wider than nothing that we look for."""
         if winner.type is ObservableType.IP_RANGE:
             self._ranges.append((ipaddress.ip_network(winner.canonical), winner))
-        else:
-            self._by_name.setdefault((winner.type, winner.canonical), []).append(winner)
-
-    def __bool__(self) -> bool:
-        return bool(self._by_name or self._ranges)
+        elif winner.type is not ObservableType.URL:
+            self._by_name[winner.canonical] = (*self._by_name.get(winner.canonical, ()), winner)
 
     def beating(self, indicator: Indicator) -> list[Winner]:
         """Return the indicators about a *wider* value that win over *indicator* wherever it matches.
 
         Those about the very same value are not among them: the caller knows these already.
         """
-        if not self or indicator.type not in _NETWORK or NETWORK_RANKS.get(indicator.action, 0) == 0:
+        if NETWORK_RANKS.get(indicator.action, 0) == 0:
             return []
-        found = [winner for name in wider(indicator) for winner in self._by_name.get(name, ())]
+        by_name = self._by_name
+        found = [winner for _kind, name in wider(indicator) if name in by_name for winner in by_name[name]]
         if self._ranges:
             found += self._covering(indicator)
+        if not found:
+            return found
         return [
             winner
             for winner in found

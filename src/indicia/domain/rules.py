@@ -10,6 +10,7 @@ from typing import Final
 
 from indicia.domain.indicator import Action
 from indicia.domain.observable import ObservableType
+from indicia.domain.precedence import NETWORK_TYPES
 
 TITLE_CHARACTERS: Final = 4_000
 RECOMMENDED_CHARACTERS: Final = 8_000
@@ -19,9 +20,6 @@ GROUPS: Final = 2_000
 STRICT_URL_CHARACTERS: Final = 800
 
 FILE_TYPES: Final = frozenset({ObservableType.FILE_SHA256, ObservableType.FILE_SHA1, ObservableType.FILE_MD5})
-NETWORK_TYPES: Final = frozenset(
-    {ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.DOMAIN_NAME, ObservableType.URL}
-)
 # SPEC 2.2 with the superset of 9.4; `--strict` takes Defender's own two for certificates.
 ALLOWED_ACTIONS: Final[Mapping[ObservableType, tuple[Action, ...]]] = {
     **dict.fromkeys(FILE_TYPES, tuple(Action)),

@@ -155,7 +155,7 @@ def _check(records: Records, checker: Checker, make: Any, width: int, header_lin
                 continue
             row = row[:width]
         draft = make(row)
-        if "'" in row[0] or any(cell.startswith("'") for cell in row):
+        if records.apostrophes and any(cell.startswith("'") for cell in row):
             draft = unguarded(draft)
         indicator, problems = check(draft)
         if problems:
@@ -164,7 +164,7 @@ def _check(records: Records, checker: Checker, make: Any, width: int, header_lin
                 parsed.refused.append(Refusal(line, draft, problems))
                 continue
             parsed.notes.extend(problems)
-        read.append(new(Read, (line, indicator)))  # type: ignore[arg-type] # None was handled: it comes with problems
+        read.append(new(Read, (line, indicator)))
     yield parsed
 
 

@@ -17,7 +17,22 @@ from indicia.importers.parsed import BATCH_RECORDS, Parsed, Read, Refusal
 # What the list of the API gives besides: passed over, so that an export by API can be imported again.
 READ_ONLY: Final = frozenset(
     name.lower()
-    for name in ["id", "createdBy", "createdByDisplayName", "createdBySource", "creationTimeDateTimeUtc", "lastUpdateTime", "lastUpdatedBy", "rbacGroupIds", "source", "sourceType", "status"]
+    for name in [
+        "id",
+        "createdBy",
+        "createdByDisplayName",
+        "createdBySource",
+        "creationTimeDateTimeUtc",
+        "lastUpdateTime",
+        "lastUpdatedBy",
+        "rbacGroupIds",
+        "source",
+        "sourceType",
+        "status",
+        "etag",
+        "changeset",
+        "warnings",
+    ]
 )
 
 

@@ -20,11 +20,15 @@ class Fault(NamedTuple):
 
 
 class Records(NamedTuple):
-    """Consecutive records: for each the line on which it begins, and its fields or what is wrong with it."""
+    """Consecutive records: for each the line on which it begins, and its fields or what is wrong with it.
+
+    ``apostrophes`` is False where it is certain that no field has one.
+    """
 
     lines: list[int] | range
     rows: list[list[str] | Fault]
     position: int
+    apostrophes: bool = True
 
 
 class RecordReader:
@@ -38,9 +42,11 @@ class RecordReader:
     def read(self, block: Block) -> Records:
         """Return the records of *block*; one that is still open at its end is kept for the next."""
         if not self._open:
-            rows = self._quickly(block.lines)
+            text = "\n".join(block.lines)
+            rows = self._quickly(block.lines, text)
             if rows is not None:
-                return Records(range(block.first, block.first + len(rows)), rows, block.position)
+                lines_of = range(block.first, block.first + len(rows))
+                return Records(lines_of, rows, block.position, "'" in text)
         lines, first = block.lines, block.first
         if self._open:
             lines, first = self._open + lines, self._open_at
@@ -52,11 +58,10 @@ class RecordReader:
         lines, self._open = self._open, []
         return self._carefully(self._open_at, lines, position, last=True)
 
-    def _quickly(self, lines: list[str]) -> list[list[str] | Fault] | None:
+    def _quickly(self, lines: list[str], text: str) -> list[list[str] | Fault] | None:
         """Return one record per line where that is certain, else None: this is what nearly all files are."""
         if max(map(len, lines)) > MAX_FIELD_CHARACTERS:
             return None
-        text = "\n".join(lines)
         if "\0" in text or TOO_LONG[0] in text:
             return None
         if '"' in text and any(line.count('"') & 1 for line in lines):

@@ -47,9 +47,9 @@ class TextList:
         if hosts:
             value = hosts[1]
         refanged = refang(value)
-        draft, problem = self._draft(refanged.text, value)
-        if problem is not None:
-            parsed.refused.append(Refusal(line, draft, (problem.at(line=line),)))
+        draft, fault = self._draft(refanged.text, value)
+        if fault is not None:
+            parsed.refused.append(Refusal(line, draft, (fault.at(line=line),)))
             return
         indicator, problems = checker.check(draft)
         placed = [each.at(line=line) for each in problems]

@@ -78,7 +78,10 @@ def revoke_application(database: Database, client_id: str, *, actor: Actor, now:
 
 
 def authenticate(database: Database, client_id: str, client_secret: str) -> tuple[str, Application]:
-    """Return the tenant and the API client that *client_secret* belongs to; `Forbidden` says nothing about which is wrong."""
+    """Return the tenant and the API client that *client_secret* belongs to.
+
+    `Forbidden` does not say which of the two is wrong.
+    """
     with database.snapshot() as tx:
         found, tenant = tx.applications.get(client_id), tx.applications.tenant()
     given = hashlib.sha256(client_secret.encode("utf-8", "surrogatepass")).digest()

@@ -15,7 +15,10 @@ SWEEP_ROWS: Final = 5_000
 
 
 def remove_expired(database: Database, *, now: datetime, most: int = SWEEP_ROWS) -> int:
-    """Remove up to *most* indicators that have expired at *now*, as a changeset of the actor ``expiry``; return how many."""
+    """Remove up to *most* indicators that have expired at *now*; return how many.
+
+    They end with a changeset of the actor ``expiry``, so that history shows it.
+    """
     with database.snapshot() as tx:
         if not tx.indicators.expired(now, 1):
             return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO, Final, NamedTuple, Protocol
 from indicia.domain.access import Actor, Permission, require
 from indicia.domain.changes import Outcome, Step
 from indicia.domain.checker import Checker, Circumstances
-from indicia.domain.draft import COLUMN_NAMES, PROPERTY_NAMES, Draft
+from indicia.domain.draft import COLUMN_NAMES, NOTHING_GIVEN, PROPERTY_NAMES, Draft
 from indicia.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from indicia.domain.guard import Guard
 from indicia.domain.rules import Strictness
@@ -21,11 +22,13 @@ from indicia.importers.defender_csv import DefenderCsv
 from indicia.importers.ndjson import NdJson
 from indicia.importers.parsed import Parsed, Refusal
 from indicia.importers.text_list import TextList
+from indicia.services.ahead import read_ahead
 from indicia.services.problem_log import ProblemLog
-from indicia.services.writing import Placed, Writing
+from indicia.services.writing import Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database, Transaction
 from indicia.store.imports import PlannedImport
+from indicia.store.rows import Encoder, Row
 
 PLANS_ARE_KEPT: Final = timedelta(hours=24)
 
@@ -55,7 +58,7 @@ class Options:
     skip_bad_rows: bool = False
     dry_run: bool = False
     reason: str | None = None
-    defaults: Draft = Draft()
+    defaults: Draft = NOTHING_GIVEN
 
     def importer(self) -> Importer:
         """Return the importer of the format."""
@@ -138,11 +141,18 @@ class Listener:
     def refused(self, file: str, refusal: Refusal) -> None:
         """Hear of a record that makes no indicator, or may not be written."""
 
+    def noted(self, file: str, problems: Sequence[Problem]) -> None:
+        """Hear of warnings about records that make indicators all the same."""
+
     def planned(self, file: str, steps: Sequence[Step]) -> None:
         """Hear what becomes of records that make indicators."""
 
     def progress(self, file: str, position: int, rows: int) -> None:
         """Hear how many bytes and rows of a file were read."""
+
+    def kept(self, report: ImportReport) -> dict[str, Any]:
+        """Return what to keep of a plan besides its counts."""
+        return {}
 
 
 class _Stopped(Exception):
@@ -159,22 +169,24 @@ def import_indicators(
     guard: Guard,
     listener: Listener | None = None,
     expected_plan: bytes | None = None,
+    most_active: int | None = None,
 ) -> ImportReport:
     """Import *sources* as one changeset and report every problem of every row.
 
     All or nothing, unless the options say to skip bad rows; a dry run works out the same and writes nothing.
-    With *expected_plan* nothing is written either where the plan has become another one: `Conflict`.
+    With *expected_plan* nothing is written either where the plan has become another one: `Conflict`; nor where more
+    than *most_active* indicators would be active afterwards, which is reported.
     """
     require(actor, Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
     report = ImportReport()
     hear = listener or Listener()
     if options.dry_run:
         with database.snapshot() as tx:
-            _run(tx, sources, options, actor, now, guard, hear, report)
+            _run(tx, sources, options, actor, now, guard, hear, report, most_active)
         return report
     try:
         with database.transaction() as tx:
-            writing = _run(tx, sources, options, actor, now, guard, hear, report)
+            writing = _run(tx, sources, options, actor, now, guard, hear, report, most_active)
             if report.fatal or (report.must_stop and not options.skip_bad_rows):
                 raise _Stopped
             if expected_plan is not None and expected_plan != report.plan_digest:
@@ -197,6 +209,7 @@ def _run(
     guard: Guard,
     hear: Listener,
     report: ImportReport,
+    most_active: int | None,
 ) -> Writing:
     names = COLUMN_NAMES if options.format is not Format.NDJSON else PROPERTY_NAMES
     writing = Writing(tx, actor, now, column=names["value"])
@@ -213,15 +226,28 @@ def _run(
     for source in sources:
         file = FileReport(source.name)
         report.files.append(file)
-        for parsed in importer.read(source.stream, checker, strict=options.strict):
-            _take(parsed, file, writing, options, hear, report)
-            hear.progress(source.name, parsed.position, file.rows)
+        batches = _encoded(importer.read(source.stream, checker, strict=options.strict))
+        with closing(read_ahead(batches)) as ahead:
+            for parsed, rows in ahead:
+                _take(parsed, rows, file, writing, options, hear, report)
+                hear.progress(source.name, parsed.position, file.rows)
+    excess = writing.over(most_active)
+    if excess is not None:
+        report.problems.extend([excess])
+        report.fatal = True
     report.plan_digest = writing.plan_digest
     return writing
 
 
+def _encoded(batches: Iterator[Parsed]) -> Iterator[tuple[Parsed, list[Row]]]:
+    encode = Encoder().encode
+    for parsed in batches:
+        yield parsed, [encode(indicator) for _line, indicator in parsed.read]
+
+
 def _take(
     parsed: Parsed,
+    rows: list[Row],
     file: FileReport,
     writing: Writing,
     options: Options,
@@ -234,7 +260,8 @@ def _take(
         _refuse(refusal, file, hear, report)
     if not parsed.read:
         return
-    changes = writing.plan([Placed(*read) for read in parsed.read], keep_rare=options.format is not Format.NDJSON)
+    hear.noted(file.name, parsed.notes)
+    changes = writing.plan(parsed.read, rows, keep_rare=options.format is not Format.NDJSON)
     for step in changes.steps:
         outcome, notes = step.outcome, step.notes
         if outcome is Outcome.CREATED:
@@ -294,13 +321,16 @@ def plan_import(
     now: datetime,
     guard: Guard,
     listener: Listener | None = None,
+    most_active: int | None = None,
 ) -> ImportReport:
     """Plan an import and keep it for a day under *import_id*, so that `apply_import` does just what was shown.
 
     *source* has to be seekable: it is read twice.
     """
     dry = Options(options.format, options.strict, options.skip_bad_rows, True, options.reason, options.defaults)
-    report = import_indicators(database, [source], dry, actor=actor, now=now, guard=guard, listener=listener)
+    report = import_indicators(
+        database, [source], dry, actor=actor, now=now, guard=guard, listener=listener, most_active=most_active
+    )
     source.stream.seek(0)
     kept = {
         "name": source.name,
@@ -311,7 +341,8 @@ def plan_import(
         "defaults": list(options.defaults),
         "applicable": not report.fatal and (options.skip_bad_rows or not report.must_stop),
     }
-    planned = PlannedImport(import_id, actor.id, now, kept, report.plan_digest, report.counts(), None)
+    shown = report.counts() | (listener or Listener()).kept(report)
+    planned = PlannedImport(import_id, actor.id, now, kept, report.plan_digest, shown, None)
     with database.transaction() as tx:
         tx.imports.forget_before(now - PLANS_ARE_KEPT)
         tx.imports.add(planned, source.stream)
@@ -327,11 +358,14 @@ def planned_import(database: Database, import_id: str, *, actor: Actor) -> Plann
     return planned
 
 
-def apply_import(database: Database, import_id: str, *, actor: Actor, now: datetime, guard: Guard) -> ImportReport:
+def apply_import(
+    database: Database, import_id: str, *, actor: Actor, now: datetime, guard: Guard, most_active: int | None = None
+) -> ImportReport:
     """Apply the import that was planned under *import_id*: exactly what was shown, or `Conflict`."""
     planned = planned_import(database, import_id, actor=actor)
     if planned.changeset is not None:
-        raise Conflict(f"this import was applied already, as changeset {planned.changeset}")
+        what = f"as changeset {planned.changeset}" if planned.changeset else "and changed nothing"
+        raise Conflict(f"this import was applied already, {what}")
     kept = planned.options
     if not kept["applicable"]:
         raise InvalidInput([Problem("refused-rows", "the plan has refused rows; mend them, or plan with onError=skip")])
@@ -342,15 +376,18 @@ def apply_import(database: Database, import_id: str, *, actor: Actor, now: datet
         body = BufferedReader(_Pieces(reading.imports.body(import_id)))
         report = import_indicators(
             database,
-            [Source(kept["name"], body)],  # type: ignore[list-item] # a buffered reader is a binary stream
+            [Source(kept["name"], body)],
             options,
             actor=actor,
             now=now,
             guard=guard,
             expected_plan=planned.plan_digest,
+            most_active=most_active,
         )
+    if not report.applied:
+        raise Conflict("rows that were good when this import was planned are refused now; plan it again")
     with database.transaction() as tx:
-        tx.imports.mark_applied(import_id, report.changeset)
+        tx.imports.mark_applied(import_id, report.changeset or 0)
     return report
 
 

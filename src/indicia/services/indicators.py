@@ -22,6 +22,8 @@ from indicia.store.database import Database, Transaction
 from indicia.store.selection import Selection
 
 _ANY = (Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
+#: The code of the problem in a `Conflict` about a version that is not the current one any more.
+STALE = "stale-version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,19 @@ def _group_ids(tx: Transaction) -> dict[str, str]:
 
 def _visible(tx: Transaction, number: int, actor: Actor, now: datetime) -> StoredIndicator:
     stored = tx.indicators.get([number]).get(number)
-    hidden = stored is not None and actor.sees_only_own and stored.created_by != actor.id
-    if stored is None or hidden or stored.indicator.is_expired(now):
+    if stored is None or not _is_visible(stored, actor, now):
         raise NotFound(f"there is no indicator {number}")
     return stored
+
+
+def _is_visible(stored: StoredIndicator, actor: Actor, now: datetime) -> bool:
+    hidden = actor.sees_only_own and stored.created_by != actor.id
+    return not hidden and not stored.indicator.is_expired(now)
+
+
+def _stale(stored: StoredIndicator) -> Conflict:
+    message = f"indicator {stored.id} was changed by changeset {stored.began} since you read it; read it again"
+    return Conflict(message, [Problem(STALE, message, value=str(stored.id))])
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
@@ -158,11 +169,13 @@ def submit(
     dry_run: bool = False,
     reason: str | None = None,
     known_problems: Sequence[tuple[Problem, ...]] = (),
+    most_active: int | None = None,
 ) -> list[Written]:
     """Create or update an indicator of each draft (SPEC 9.2); a bad one is refused and stops no other.
 
     Where several drafts have one identity the last one counts. With *create_only*, an identity that is taken
-    already is refused. All that is written is one changeset.
+    already is refused. All that is written is one changeset; where more than *most_active* indicators would be
+    active after it, nothing is written: `InvalidInput`.
     """
     require(actor, *_ANY)
     with database.snapshot() if dry_run else database.transaction() as tx:
@@ -179,6 +192,8 @@ def submit(
         if create_only:
             changes = changes.creating_only()
         numbers = writing.apply(changes)
+        if (excess := writing.over(most_active)) is not None:
+            raise InvalidInput([excess])
         record = writing.finish(Header(actor, "submit" if not create_only else "create", now, reason))
         written = dict(zip(chosen, zip(changes.steps, numbers, strict=True), strict=True))
         stored = tx.indicators.get([number for number in numbers if number is not None])
@@ -215,9 +230,7 @@ def edit(
     with database.snapshot() if dry_run else database.transaction() as tx:
         stored = _visible(tx, number, actor, now)
         if version is not None and version != stored.began:
-            raise Conflict(
-                f"indicator {number} was changed by changeset {stored.began} since you read it; read it again"
-            )
+            raise _stale(stored)
         draft, faults = change(stored)
         checked = checker_for(tx, guard, now).check(_without_old_release(stored, draft))
         problems = (*faults, *checked.problems)
@@ -265,23 +278,28 @@ def delete(
     reason: str | None = None,
     version: int | None = None,
     dry_run: bool = False,
+    name_others: bool = False,
 ) -> list[StoredIndicator]:
-    """Delete indicators, all or none (SPEC 9.25); return what they were. `NotFound` names every unknown one."""
+    """Delete indicators, all or none (SPEC 9.25); return what they were. `NotFound` names every unknown one.
+
+    Those that the actor may not see are unknown too, or with *name_others* `Forbidden` says so (SPEC 5.3).
+    """
     require(actor, *_ANY)
     wanted = list(dict.fromkeys(numbers))
     with database.snapshot() if dry_run else database.transaction() as tx:
-        found = {
+        there = {
             number: each for number, each in tx.indicators.get(wanted).items() if not each.indicator.is_expired(now)
         }
+        found = {number: each for number, each in there.items() if _is_visible(each, actor, now)}
+        others = [number for number in there if number not in found]
+        if name_others and others and len(there) == len(wanted):
+            raise Forbidden(f"another client created indicator {', '.join(map(str, others[:50]))}")
         unknown = [number for number in wanted if number not in found]
         if unknown:
             raise NotFound(f"there is no indicator {', '.join(map(str, unknown[:50]))}; nothing was deleted")
-        if actor.sees_only_own:
-            others = [number for number, each in found.items() if each.created_by != actor.id]
-            if others:
-                raise Forbidden(f"another client created indicator {', '.join(map(str, others[:50]))}")
-        if version is not None and any(each.began != version for each in found.values()):
-            raise Conflict("it was changed since you read it; read it again")
+        for each in found.values():
+            if version is not None and version != each.began:
+                raise _stale(each)
         writing = Writing(tx, actor, now)
         writing.delete(wanted)
         writing.finish(Header(actor, "delete", now, reason))

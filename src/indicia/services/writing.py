@@ -15,9 +15,10 @@ from indicia.domain.precedence import Winners
 from indicia.store.changesets import ChangeSetRecord, Header
 from indicia.store.database import Transaction
 from indicia.store.rows import Encoder, Row
+from indicia.store.selection import Selection
 
 # Past this many Allowed and Warn network indicators, conflicts with wider values are looked up batch by batch.
-WINNERS_IN_MEMORY: Final = 100_000
+WINNERS_IN_MEMORY: Final = 200_000
 # Under this many rows it is cheaper to look up the wider values of each than to read all winners.
 FEW_ROWS: Final = 1_000
 
@@ -27,6 +28,9 @@ class Placed(NamedTuple):
 
     line: int
     indicator: Indicator
+
+
+Placing = Sequence[tuple[int, Indicator]]
 
 
 class Writing:
@@ -41,7 +45,7 @@ class Writing:
         self.number = 1 if head is None else head.id + 1
         self._next_id = 1 if head is None else head.next_id
         self._encoder = Encoder()
-        self._rows: dict[tuple[bytes, bytes], Row] = {}
+        self._rows: list[Row] = []
         self._winners: Winners | None = None
         self._winners_fit = True
         self._plan = hashlib.sha256()
@@ -51,17 +55,18 @@ class Writing:
 
     # -- plan -----------------------------------------------------------------------------------------------------
 
-    def plan(self, batch: Sequence[Placed], *, keep_rare: bool = False) -> ChangeSet:
+    def plan(self, batch: Placing, rows: list[Row] | None = None, *, keep_rare: bool = False) -> ChangeSet:
         """Return what *batch* would do to what is stored now and to what was applied so far.
 
-        With *keep_rare* the properties that the source of the batch cannot express stay as they are stored.
+        *rows* are the rows of the batch, where somebody has encoded them already. With *keep_rare* the
+        properties that the source of the batch cannot express stay as they are stored.
         """
-        encode = self._encoder.encode
-        rows = [encode(indicator) for _line, indicator in batch]
+        if rows is None:
+            rows = [self._encoder.encode(indicator) for _line, indicator in batch]
         known = self.tx.indicators.known([row[0] for row in rows], self.number)
         if known:
             self._merge(batch := list(batch), rows, known, keep_rare=keep_rare)
-        self._rows = {(row[0], row[1]): row for row in rows}
+        self._rows = rows
         candidates = [
             tuple.__new__(Candidate, (line, indicator, row[0], row[1]))
             for (line, indicator), row in zip(batch, rows, strict=True)
@@ -102,15 +107,16 @@ class Writing:
             batch[position] = Placed(line, merged)
             rows[position] = self._encoder.encode(merged)
 
-    def _beaters(self, batch: Sequence[Placed]) -> Winners:
+    def _beaters(self, batch: Placing) -> Winners:
         if self._winners is None and len(batch) < FEW_ROWS:
             return self.tx.indicators.winners_over([placed.indicator for placed in batch], self.now)
         if self._winners is None and self._winners_fit:
             found = self.tx.indicators.winners(WINNERS_IN_MEMORY, self.now)
             self._winners_fit = found is not None
             self._winners = Winners(found or ())
-        if self._winners is not None and self._winners_fit:
+        if self._winners is not None and self._winners_fit and len(self._winners) <= WINNERS_IN_MEMORY:
             return self._winners
+        self._winners_fit = False
         return self.tx.indicators.winners_over([placed.indicator for placed in batch], self.now)
 
     def _refuse_others(self, changes: ChangeSet) -> ChangeSet:
@@ -120,52 +126,50 @@ class Writing:
         steps = []
         for step in changes.steps:
             known = step.replaces
-            if known and not known.new and step.outcome is not Outcome.UNCHANGED:
-                if creators[known.created] != self._actor.id:
-                    message = "another client created this indicator; changing it needs Ti.ReadWrite.All"
-                    problem = Problem("not-yours", message, self._column, step.candidate.indicator.value)
-                    step = step._replace(outcome=Outcome.REFUSED, notes=(problem.at(line=step.candidate.line),))
+            touches = known is not None and not known.new and step.outcome is not Outcome.UNCHANGED
+            if known and touches and creators[known.created] != self._actor.id:
+                message = "another client created this indicator; changing it needs Ti.ReadWrite.All"
+                problem = Problem("not-yours", message, self._column, step.candidate.indicator.value)
+                step = step._replace(outcome=Outcome.REFUSED, notes=(problem.at(line=step.candidate.line),))
             steps.append(step)
         return ChangeSet(steps)
 
     def _sign(self, changes: ChangeSet) -> None:
-        self._plan.update(b"".join([step.candidate.digest for step in changes.steps]))
-        self._plan.update("".join([step.outcome[0] for step in changes.steps]).encode())
-        replaced = [(step.replaces.id, step.replaces.began) for step in changes.steps if step.replaces]
+        steps = changes.steps
+        self._plan.update(b"".join([row[1] for row in self._rows]))
+        self._plan.update("".join([outcome for _candidate, outcome, _known, _notes in steps]).encode())
+        replaced = [(known.id, known.began) for _candidate, _outcome, known, _notes in steps if known]
         self._plan.update(repr(replaced).encode())
 
     # -- apply ----------------------------------------------------------------------------------------------------
 
     def apply(self, changes: ChangeSet) -> list[int | None]:
         """Write *changes*, the last thing that `plan` gave; return the number of each step's indicator."""
-        add: list[tuple[int, Row, int]] = []
+        versions: list[Row] = []
         end: list[int] = []
         numbers: list[int | None] = []
-        next_id, rows, number = self._next_id, self._rows, self.number
-        for candidate, outcome, known, _notes in changes.steps:
+        next_id, number = self._next_id, self.number
+        for (_candidate, outcome, known, _notes), row in zip(changes.steps, self._rows, strict=True):
             if outcome is Outcome.UNCHANGED or outcome is Outcome.REFUSED:
                 numbers.append(known.id if known else None)
                 continue
-            row = rows[candidate.subject, candidate.digest]
-            if known is None:
-                add.append((next_id, row, number))
-            elif known.expires_at is not None and known.expires_at <= self.now:
+            if known is not None:
                 end.append(known.id)
-                self.deleted += 1
-                add.append((next_id, row, number))
-            else:
-                end.append(known.id)
-                self.updated += 1
-                add.append((known.id, row, known.created))
-                numbers.append(known.id)
-                continue
-            self.created += 1
+                if known.expires_at is None or known.expires_at > self.now:
+                    versions.append((known.id, *row, known.created, number))
+                    numbers.append(known.id)
+                    continue
+            versions.append((next_id, *row, number, number))
             numbers.append(next_id)
             next_id += 1
+        made = next_id - self._next_id
+        self.created += made
+        self.updated += len(versions) - made
+        self.deleted += len(end) - (len(versions) - made)
         self._next_id = next_id
         if end:
             self.tx.indicators.end(number, end)
-        self.tx.indicators.add(number, add)
+        self.tx.indicators.add(versions)
         return numbers
 
     def replace(self, stored: StoredIndicator, indicator: Indicator) -> bool:
@@ -183,7 +187,7 @@ class Writing:
                     raise Conflict(f"{message}; edit that one, or delete it first")
                 self.delete([known.id])
         self.tx.indicators.end(self.number, [stored.id])
-        self.tx.indicators.add(self.number, [(stored.id, row, stored.created)])
+        self.tx.indicators.add([(stored.id, *row, stored.created, self.number)])
         self.updated += 1
         return True
 
@@ -198,6 +202,16 @@ class Writing:
         self.created += created
         self.updated += updated
         self.deleted += deleted
+
+    def over(self, most: int | None) -> Problem | None:
+        """Return what is wrong where this changeset leaves more than *most* indicators alive (SPEC 9.26)."""
+        if most is None or not self.created:
+            return None
+        live = self.tx.indicators.count(Selection(self.now)) + (0 if self.tx.writable else self.created)
+        if live <= most:
+            return None
+        message = f"at most {most} indicators may be active at a time, and there would be {live}; delete some first"
+        return Problem("maximum-indicators-exceeded", message)
 
     def finish(self, header: Header, details: Mapping[str, Any] | None = None) -> ChangeSetRecord | None:
         """Add the changeset to the chain where anything changed; return it."""

@@ -90,7 +90,8 @@ class ChangeSets:
     def undone_by(self, number: int) -> int | None:
         """Return the newest changeset that undid *number*."""
         found = self._connection.execute(select(func.max(changesets.c.id)).where(changesets.c.undoes == number))
-        return found.scalar_one()
+        newest: int | None = found.scalar_one()
+        return newest
 
     def actors(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return who made each of the changesets *numbers*."""
@@ -193,7 +194,7 @@ class ChangeSets:
             )
             if record.rows_digest != rows_digest:
                 yield f"the indicators that changeset {record.id} wrote are not those it signed"
-            if record.hash != chain_hash(record.prev_hash, row._mapping, record.rows_digest):  # noqa: SLF001 SQLAlchemy's public name
+            if record.hash != chain_hash(record.prev_hash, dict(row._mapping), record.rows_digest):  # noqa: SLF001 SQLAlchemy's public name
                 yield f"changeset {record.id} was altered"
             prev_hash, expected = record.hash, record.id + 1
             versions += record.created + record.updated
@@ -220,7 +221,7 @@ EMPTY_ROWS: Final = hashlib.sha256().digest()
 
 
 def chain_hash(prev_hash: bytes, values: Mapping[str, Any], rows_digest: bytes) -> bytes:
-    """Return the hash of a changeset: SHA-256 of the hash before, the canonical JSON of the header, the rows' digest."""
+    """Return the hash of a changeset: SHA-256 of the hash before, the header as JSON, the rows' digest."""
     header = {name: values[name] for name in _HEADER}
     header["at"] = to_microseconds(header["at"])
     canonical = orjson.dumps(header, option=orjson.OPT_SORT_KEYS)
@@ -232,7 +233,7 @@ def _is_intact(encoder: Encoder, content: list[Any]) -> bool:
         again = encoder.encode(decode(content))
     except (KeyError, ValueError, TypeError):
         return False
-    return again[0] == content[0] and again[1] == content[1]
+    return bool(again[0] == content[0] and again[1] == content[1])
 
 
 def _record(row: Any) -> ChangeSetRecord:

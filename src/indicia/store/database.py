@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError, SQLAlchemyError
 
 from indicia.domain.errors import Unavailable
 from indicia.store import engines
@@ -99,8 +99,8 @@ class Database:
             if self.schema_is_current():
                 return False
             # Alembic takes a tenth of a second to import, and nearly every start finds nothing to do.
-            from alembic import command
-            from alembic.config import Config
+            from alembic import command  # noqa: PLC0415 see above
+            from alembic.config import Config  # noqa: PLC0415 see above
 
             config = Config()
             config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -122,6 +122,11 @@ class Database:
             )
         return found == NEWEST_SCHEMA
 
+    def faults(self) -> list[str]:
+        """Return what an embedded database finds wrong with its own file, a few at most."""
+        with _outcomes(self.engine.url), self.engine.connect() as connection:
+            return engines.faults(connection)
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Begin a transaction that may write; writers queue, and it is committed whole or not at all."""
@@ -135,6 +140,19 @@ class Database:
         with _outcomes(self.engine.url), self.engine.connect() as connection:
             with engines.begin_read(connection):
                 yield Transaction(connection, writable=False)
+
+
+class Place(NamedTuple):
+    """Where a database is: fit to be shown, and the file of an embedded one."""
+
+    shown: str
+    file: Path | None
+
+
+def place_of(url: str) -> Place:
+    """Return where *url* points; nothing is opened or made. Raises `Unavailable` where it is no database URL."""
+    parsed = _parse(url)
+    return Place(shown(parsed), engines.file_of(parsed))
 
 
 def shown(url: URL) -> str:
@@ -159,9 +177,10 @@ def _outcomes(url: URL) -> Iterator[None]:
     except OperationalError as error:
         raise Unavailable(engines.explain(error, shown(url))) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        # A file that is no database, or is damaged, is told by the bare class of the driver's errors.
+        if error.connection_invalidated or type(error) is DatabaseError:
             raise Unavailable(engines.explain(error, shown(url))) from error
         raise
 
 
-__all__ = ["Database", "Transaction", "shown"]
+__all__ = ["Database", "Place", "Transaction", "place_of", "shown"]

@@ -13,7 +13,7 @@ from indicia.domain.changes import Known
 from indicia.domain.identity import subject
 from indicia.domain.indicator import Action, Indicator, StoredIndicator
 from indicia.domain.observable import ObservableType
-from indicia.domain.precedence import Winner, Winners, wider
+from indicia.domain.precedence import NETWORK_TYPES, Winner, Winners, wider
 from indicia.store import engines
 from indicia.store.codes import ACTIONS, TYPES
 from indicia.store.dialects import contains
@@ -45,6 +45,7 @@ class Indicators:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._dry = False
+        self._times: dict[int, datetime] = {}
 
     # -- planning -------------------------------------------------------------------------------------------------
 
@@ -55,26 +56,27 @@ class Indicators:
         for start in range(0, len(wanted), LOOKUP_ROWS):
             part = wanted[start : start + LOOKUP_ROWS]
             for row in engines.rows_in(self._connection, f"{_KNOWN} FROM indicators WHERE subject", part):
-                found.setdefault(row[0], []).append(_known(row, changeset))
+                found.setdefault(row[0], []).append(self._known(row, changeset))
             if self._dry:
                 for row in engines.rows_in(self._connection, f"{_KNOWN} FROM {_PLANNED} WHERE subject", part):
                     siblings = found.setdefault(row[0], [])
                     siblings[:] = [known for known in siblings if known.id != row[1]]
-                    siblings.append(_known(row, changeset))
+                    siblings.append(self._known(row, changeset))
         return found
 
     def plan_only(self) -> None:
         """From now on, `add` only remembers what it was given, in a temporary table, and `end` does nothing."""
-        self._connection.exec_driver_sql(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {_PLANNED} AS SELECT * FROM indicators WHERE 1 = 0"
-        )
-        self._connection.exec_driver_sql(f"DELETE FROM {_PLANNED}")  # noqa: S608 our own name
-        self._connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS ix_{_PLANNED} ON {_PLANNED} (subject)")
+        for statement in (
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {_PLANNED} AS SELECT * FROM indicators WHERE 1 = 0",  # noqa: S608 our own names
+            f"DELETE FROM {_PLANNED}",  # noqa: S608 our own name
+            f"CREATE INDEX IF NOT EXISTS ix_{_PLANNED} ON {_PLANNED} (subject)",
+        ):
+            self._connection.exec_driver_sql(statement)
         self._dry = True
 
     def winners(self, most: int, now: datetime) -> list[Winner] | None:
         """Return the Allowed and Warn indicators of the network family, or None where there are over *most*."""
-        kinds = [code for kind, code in TYPES.items() if kind in _NETWORK]
+        kinds = [code for kind, code in TYPES.items() if kind in NETWORK_TYPES]
         actions = [ACTIONS[Action.ALLOWED], ACTIONS[Action.WARN]]
         columns = indicators.c
         found = self._connection.execute(
@@ -105,12 +107,38 @@ class Indicators:
             found.add(Winner(stored.id, indicator.type, indicator.canonical, indicator.action, groups))
         return found
 
+    def _known(self, row: tuple[Any, ...], changeset: int) -> Known:
+        _subject, number, action, digest, status, groups, expires, began, created, rare = row
+        return tuple.__new__(
+            Known,
+            (
+                number,
+                ACTION_OF[action],
+                digest,
+                STATUS_OF[status],
+                split_list(groups) if groups else (),
+                None if expires is None else self._time(expires),
+                began,
+                created,
+                bool(rare),
+                began == changeset,
+            ),
+        )
+
+    def _time(self, stored: int) -> datetime:
+        """Return the time that *stored* is; the expiries of a list are few and its rows many."""
+        known = self._times.get(stored)
+        if known is None:
+            if len(self._times) > LOOKUP_ROWS:
+                self._times.clear()
+            known = self._times[stored] = from_microseconds(stored)
+        return known
+
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def add(self, changeset: int, rows: Sequence[tuple[int, Row, int]]) -> None:
-        """Add versions that begin with *changeset*: (id, row, the changeset that created the indicator)."""
+    def add(self, versions: list[Row]) -> None:
+        """Add versions: the number, the row, the changeset that created the indicator, the one that begins this version."""
         table = _PLANNED if self._dry else "indicators"
-        versions = [(number, *row, created, changeset) for number, row, created in rows]
         engines.bulk_insert(self._connection, table, _COLUMNS, versions)
 
     def end(self, changeset: int, ids: Sequence[int]) -> None:
@@ -205,7 +233,12 @@ class Indicators:
         return list(self._read(query.offset(offset) if offset else query))
 
     def stream(self, wanted: Selection, *, page: int = 5_000) -> Iterator[StoredIndicator]:
-        """Yield the *wanted* indicators by number, never more than a page of them in memory."""
+        """Yield the *wanted* indicators in their order, never more than a page of them in memory."""
+        if wanted.order_by:  # no number to go on from: the statement runs once and is read as it goes
+            table = wanted.table()
+            query = _select(table).where(*wanted.conditions(table)).order_by(*wanted.order(table))
+            yield from self._read(query.execution_options(yield_per=page))
+            return
         last = 0
         while True:
             rows = self.select(wanted, limit=page, after=last)
@@ -249,9 +282,6 @@ class Indicators:
             yield _stored(row)
 
 
-_NETWORK: Final = frozenset(kind for kind in TYPES if kind.name in ("IP_ADDRESS", "IP_RANGE", "DOMAIN_NAME", "URL"))
-
-
 def _but(column: ColumnElement[int], keep: Sequence[int]) -> ColumnElement[bool]:
     """Return the condition that *column* is none of *keep*, which may be longer than a statement may have values."""
     parts = [keep[start : start + LOOKUP_ROWS] for start in range(0, len(keep), LOOKUP_ROWS)]
@@ -291,20 +321,4 @@ def _stored(row: Sequence[Any]) -> StoredIndicator:
         source,
         updated_at,
         updated_by if began != created else None,
-    )
-
-
-def _known(row: tuple[Any, ...], changeset: int) -> Known:
-    _subject, number, action, digest, status, groups, expires, began, created, rare = row
-    return Known(
-        number,
-        ACTION_OF[action],
-        digest,
-        STATUS_OF[status],
-        split_list(groups) if groups else (),
-        None if expires is None else from_microseconds(expires),
-        began,
-        created,
-        bool(rare),
-        began == changeset,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -288,18 +289,15 @@ def test_sql_and_memory_agree_on_every_text(database: Connection, field: Field, 
 def test_sql_sorts_as_python_does_with_null_lowest(database: Connection, keys: list[OrderBy]) -> None:
     expected = sorted(ROWS, key=lambda row: row.id)
     for key in reversed(keys):
-        expected.sort(key=lambda row, key=key: _rank(row, key.field), reverse=key.descending)  # type: ignore[misc]  # mypy infers no type for a default in a lambda
+        expected.sort(key=partial(_rank, key.field), reverse=key.descending)
     found = database.scalars(select(indicators.c.id).order_by(*order_by(keys, indicators)))
     assert list(found) == [row.id for row in expected]
 
 
-_CODES: dict[Field, Any] = filters._CODES  # type: ignore[assignment]  # its keys differ in type from field to field
-
-
-def _rank(row: StoredIndicator, field: Field) -> tuple[bool, Any]:
+def _rank(field: Field, row: StoredIndicator) -> tuple[bool, Any]:
     value = _READ[field](row)
     # `sort(reverse=True)` keeps equals in their order, as the number of the indicator is always ascending.
-    return value is not None, 0 if value is None else _CODES[field][value] if field in _CODES else value
+    return value is not None, 0 if value is None else filters._CODES[field][value] if field in filters._CODES else value
 
 
 def test_the_tables_of_the_filter_know_every_field() -> None:
@@ -315,7 +313,7 @@ def test_the_numbers_of_categories_are_the_stored_ones() -> None:
 
 # -- what reaches SQL --------------------------------------------------------------------------------------------------
 
-DIALECTS: list[Any] = [sqlite.dialect(), postgresql.dialect()]  # type: ignore[no-untyped-call]  # SQLAlchemy leaves the constructors of dialects untyped
+DIALECTS: list[Any] = [sqlite.dialect(), postgresql.dialect()]  # type: ignore[no-untyped-call]  # as SQLAlchemy has it
 SHAPES = [
     "title eq {}",
     "title gt {}",
@@ -360,6 +358,14 @@ def test_every_filter_compiles_for_postgresql(text: str, keys: list[OrderBy]) ->
         select(indicators.c.id).where(where(query, indicators, groups=GROUPS)).order_by(*order_by(keys, indicators))
     )
     str(statement.compile(dialect=DIALECTS[1]))
+
+
+@pytest.mark.parametrize(
+    "text", ["title gt 'a'", "startswith(title, 'a')", "tolower(title) eq 'a'", "toupper(title) eq 'A'"]
+)
+def test_postgresql_takes_text_by_code_point_whatever_its_collation(text: str) -> None:
+    condition = where(parse_filter(text), indicators, groups={})
+    assert 'title COLLATE "C"' in str(condition.compile(dialect=DIALECTS[1]))
 
 
 def test_a_value_is_found_by_its_index(database: Connection) -> None:

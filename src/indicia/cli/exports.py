@@ -1,0 +1,199 @@
+"""`indicia export` and `indicia sample`: indicators out, in Defender's CSV."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import click
+
+from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
+from indicia.cli.output import number, stdout
+from indicia.cli.parameters import Filter, Moment
+
+if TYPE_CHECKING:
+    from indicia.domain.indicator import Indicator
+    from indicia.domain.query import Query
+    from indicia.exporters.defender_csv import CsvWriter
+
+_LINES_AT_ONCE: Final = 1_000
+
+
+@command(
+    "export",
+    "indicia export > indicators.csv                       everything",
+    "indicia export -o blocked.csv --filter \"action eq 'Block'\"",
+    "indicia export -o all.csv --batch 500                 all-0001.csv, all-0002.csv …, as Defender takes them",
+    "indicia export --full --at 2026-01-31 > then.csv      with our own columns, as it was",
+)
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write there; default: stdout.")
+@click.option("--filter", "query", type=Filter(), metavar="ODATA", help="Which ones; as the API's $filter.")
+@click.option(
+    "--at", type=Moment(), metavar="TIME|CHANGESET", help="As it was then: a time, 2d ago, or after a changeset."
+)
+@click.option("--batch", type=click.IntRange(1), metavar="N", help="Several files of N rows each; Defender takes 500.")
+@click.option("--full", is_flag=True, help="With our own columns, so that nothing is lost.")
+@click.option("--raw", is_flag=True, help="Not made safe for spreadsheets: cells may begin with = + - @.")
+@pass_invocation
+def export_command(
+    invocation: Invocation,
+    output: Path | None,
+    query: Query | None,
+    at: datetime | int | None,
+    batch: int | None,
+    full: bool,
+    raw: bool,
+) -> None:
+    """Export indicators as the CSV that Defender and `indicia import` read.
+
+    A failed export leaves nothing half-written. What the twelve columns cannot say is told on stderr; --full keeps it.
+    """
+    from indicia.exporters.defender_csv import CsvWriter
+    from indicia.services.indicators import Wanted, stream_indicators
+
+    if batch is not None and output is None:
+        raise click.UsageError("--batch writes several files: --output must name them", click.get_current_context())
+    writer = CsvWriter(full=full, guarded=not raw)
+    wanted = Wanted(query=query, at=at)
+    with (
+        invocation.app() as app,
+        stream_indicators(app.database, wanted, actor=actor(), now=clock()) as (stored, _group_ids),
+    ):
+        lines = writer.lines(each.indicator for each in stored)
+        files = list(_files(output, batch, writer.header(), lines))
+    if output is not None:
+        count = sum(rows for _path, rows in files)
+        names = f"{files[0][0]} to {files[-1][0]}" if len(files) > 1 else f"{files[0][0]}"
+        invocation.tell(f"{number(count, 'indicator')} written to {names}")
+    _tell_of_losses(invocation, writer)
+
+
+def _tell_of_losses(invocation: Invocation, writer: CsvWriter) -> None:
+    lost = writer.inexpressible
+    if lost.left_out:
+        invocation.tell(
+            f"{number(lost.left_out, 'IpRange indicator')} left out: Defender's columns have no networks (--full has)"
+        )
+    if lost.lost_properties:
+        invocation.tell(
+            f"{number(lost.lost_properties, 'indicator')} lost properties that Defender's columns do not have"
+            " (--full keeps them)"
+        )
+
+
+def _files(output: Path | None, batch: int | None, header: str, lines: Iterator[str]) -> Iterator[tuple[Path, int]]:
+    """Write all files and yield their names and rows; where one fails, none is there."""
+    if output is None:
+        _write(stdout(), header, lines)
+        return
+    if batch is None:
+        with _whole(output) as out:
+            rows = _write(out, header, lines)
+        yield output, rows
+        return
+    finished: list[tuple[Path, Path, int]] = []
+    try:
+        while (first := next(lines, None)) is not None or not finished:
+            path = output.with_name(f"{output.stem}-{len(finished) + 1:04d}{output.suffix}")
+            some = islice(chain([first], lines), batch) if first is not None else iter(())
+            part = _beside(path)
+            finished.append((part, path, 0))
+            with part.open("xb") as out:
+                rows = _write(out, header, some)
+                os.fsync(out.fileno())
+            finished[-1] = (part, path, rows)
+    except BaseException:
+        for part, _path, _rows in finished:
+            part.unlink(missing_ok=True)
+        raise
+    for part, path, rows in finished:
+        part.replace(path)
+        yield path, rows
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that takes its place only when it is finished; what is no plain file is written as it comes."""
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        with path.open("wb") as out:
+            yield out
+        return
+    part = _beside(path)
+    try:
+        with part.open("xb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _write(out: BinaryIO, header: str, lines: Iterable[str]) -> int:
+    """Write *header* and *lines* and return how many lines there were."""
+    rows = 0
+    out.write(header.encode())
+    rest = iter(lines)
+    while some := list(islice(rest, _LINES_AT_ONCE)):
+        out.write("".join(some).encode("utf-8"))
+        rows += len(some)
+    out.flush()
+    return rows
+
+
+@command("sample", "indicia sample > sample.csv && indicia import sample.csv")
+def sample_command() -> None:
+    """Print a sample CSV that can be imported.
+
+    It has Defender's twelve columns and a row for each type that Defender takes. The values are those that
+    documentation may use; they stand for nothing real.
+    """
+    from indicia.exporters.defender_csv import CsvWriter
+
+    writer = CsvWriter()
+    _write(stdout(), writer.header(), writer.lines(_samples(clock())))
+
+
+def _samples(now: datetime) -> Iterator[Indicator]:
+    from indicia.domain.indicator import Action, Category, Indicator, Severity
+    from indicia.domain.observable import Observable, ObservableType
+
+    expires = (now + timedelta(days=90)).replace(hour=0, minute=0, second=0, microsecond=0)
+    malware = (Category.MALWARE, ("T1204.002",), "Isolate the device and look for the file elsewhere.")
+    network = (Category.COMMAND_AND_CONTROL, ("T1071.001",), "Find out which program made the connection.")
+    phishing = (Category.INITIAL_ACCESS, ("T1566.002",), "Reset the password of whoever opened it.")
+    kinds = ObservableType
+    rows = (
+        (kinds.FILE_SHA1, "0123456789abcdef0123456789abcdef01234567", Action.AUDIT, Severity.INFORMATIONAL, malware),
+        (kinds.FILE_SHA256, "0123456789abcdef" * 4, Action.BLOCK_AND_REMEDIATE, Severity.HIGH, malware),
+        (kinds.IP_ADDRESS, "192.0.2.17", Action.AUDIT, Severity.LOW, network),
+        (kinds.DOMAIN_NAME, "malware.example", Action.BLOCK, Severity.HIGH, network),
+        (kinds.URL, "https://phishing.example/login", Action.WARN, Severity.MEDIUM, phishing),
+    )
+    for kind, value, action, severity, (category, techniques, advice) in rows:
+        yield Indicator(
+            type=kind,
+            canonical=Observable.parse(kind, value).value,
+            value=value,
+            action=action,
+            title=f"Sample: {kind} to {action}",
+            description="A row of the sample file; delete it when you have seen how it works.",
+            severity=severity,
+            category=category,
+            mitre_techniques=techniques,
+            recommended_actions=advice,
+            expires_at=expires,
+            generate_alert=True,
+        )

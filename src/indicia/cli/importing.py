@@ -1,0 +1,204 @@
+"""What `indicia import` does: files opened and told apart, the import run, its report printed."""
+
+from __future__ import annotations
+
+import codecs
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from io import BufferedReader, RawIOBase
+from os import fstat
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import click
+
+from indicia.cli.commands import Invocation, actor, clock
+from indicia.cli.output import OK, ROWS_REFUSED
+from indicia.cli.progress import Progress
+from indicia.cli.report import print_json, print_report
+from indicia.cli.rows import Rows
+from indicia.domain.draft import Draft
+from indicia.domain.errors import Problem
+from indicia.services.imports import FileReport, Format, ImportReport, Options, Source, import_indicators
+
+HEAD_BYTES: Final = 64 * 1024
+_PACKED: Final = {
+    b"\x1f\x8b": "gzip -dc",
+    b"BZh": "bzip2 -dc",
+    b"\xfd7zXZ\0": "xz -dc",
+    b"\x28\xb5\x2f\xfd": "zstd -dc",
+    b"PK\x03\x04": "unzip -p",
+}
+_UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+class Input(NamedTuple):
+    """One file to import: its name, its first bytes, all of it, and its size where that is known."""
+
+    name: str
+    head: bytes
+    stream: BinaryIO
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asks `indicia import` for; ``format`` is None where the files cannot be read at all."""
+
+    inputs: Sequence[Input]
+    format: Format | None
+    dry_run: bool
+    strict: bool
+    skip: bool
+    rejects: Path | None
+    plan: Path | None
+    as_json: bool
+    reason: str | None
+    defaults: Draft
+
+
+# -- what the files are -----------------------------------------------------------------------------------------------
+
+
+class _Rejoined(RawIOBase):
+    """A stream that cannot go back, with the bytes before it that were read already."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._head[: len(buffer)] or self._rest.read(len(buffer))
+        self._head = self._head[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+@contextmanager
+def opened(names: Sequence[str]) -> Iterator[list[Input]]:
+    """Open every file before any is read; raises what the system says about the first that cannot be."""
+    if names.count("-") > 1:
+        raise click.UsageError("stdin (-) can be read once")
+    with ExitStack() as stack:
+        inputs = []
+        for name in names:
+            if name == "-":
+                inputs.append(_input("stdin", sys.stdin.buffer))
+            else:
+                inputs.append(_input(name, stack.enter_context(Path(name).open("rb"))))
+        yield inputs
+
+
+def _input(name: str, stream: BinaryIO) -> Input:
+    head = stream.read(HEAD_BYTES)
+    size = None
+    try:
+        found = fstat(stream.fileno())
+        size = found.st_size if stat.S_ISREG(found.st_mode) else None
+    except OSError:  # a stream without a file under it
+        pass
+    if stream.seekable():
+        stream.seek(0)
+        return Input(name, head, stream, size)
+    return Input(name, head, BufferedReader(_Rejoined(head, stream), HEAD_BYTES), size)
+
+
+def format_of(inputs: Sequence[Input], named: str) -> Format | None:
+    """Return the one format that all files have, None where one is no text at all."""
+    if named != "auto":
+        return Format(named)
+    if any(_not_a_text(each) for each in inputs):
+        return None
+    found = {each.name: _detected(each.head) for each in inputs}
+    if len(set(found.values())) > 1:
+        told = ", ".join(f"{name} is {kind.value}" for name, kind in found.items())
+        raise click.UsageError(f"the files of one call have to be of one format, and {told}")
+    return next(iter(found.values()))
+
+
+def _detected(head: bytes) -> Format:
+    encoding = next((name for mark, name in _UTF16.items() if head.startswith(mark)), "utf-8")
+    text = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+    first = text.split("\n", 1)[0].lower().replace(" ", "").replace("_", "")
+    if "indicatortype" in first and not first.startswith(("{", "[")):
+        return Format.CSV
+    return Format.NDJSON if text.startswith(("{", "[")) else Format.TEXT
+
+
+def _not_a_text(each: Input) -> Problem | None:
+    """Return why a file cannot hold indicators, seen by its first bytes."""
+    for mark, unpack in _PACKED.items():
+        if each.head.startswith(mark):
+            message = f"the file is compressed; unpack it first: {unpack} {each.name} | indicia import -"
+            return Problem("compressed-file", message, file=each.name)
+    if b"\0" in each.head and not each.head.startswith(tuple(_UTF16)):
+        return Problem("not-a-text-file", "the file is not a text: it holds NUL bytes", file=each.name)
+    if each.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        message = "the file is a JSON array; one object a line is wanted: jq -c '.[]' makes that of it"
+        return Problem("json-array", message, file=each.name)
+    return None
+
+
+# -- the import -------------------------------------------------------------------------------------------------------
+
+
+def run(invocation: Invocation, request: Request) -> int:
+    """Import what is asked for, print the report and return the exit code."""
+    _check_outputs(request)
+    if request.format is None:
+        return _print(invocation, request, _unreadable(request.inputs), None)
+    options = Options(request.format, request.strict, request.skip, request.dry_run, request.reason, request.defaults)
+    sources = [Source(each.name, each.stream) for each in request.inputs]
+    sizes = [each.size for each in request.inputs]
+    with (
+        invocation.app() as app,
+        Progress(sizes, hidden=invocation.quiet) as progress,
+        Rows(_rejects(request), request.plan, progress) as rows,
+    ):
+        report = import_indicators(
+            app.database, sources, options, actor=actor(), now=clock(), guard=app.guard, listener=rows
+        )
+    with report.problems:
+        return _print(invocation, request, report, rows)
+
+
+def _print(invocation: Invocation, request: Request, report: ImportReport, rows: Rows | None) -> int:
+    failed = report.fatal or (report.must_stop and not request.skip)
+    if request.as_json:
+        print_json(report, request.format, failed=failed)
+    else:
+        written = rows.rejects_written if rows else ()
+        print_report(invocation, report, request.format, failed=failed, dry_run=request.dry_run, rejects=written)
+    return ROWS_REFUSED if report.must_stop else OK
+
+
+def _unreadable(inputs: Sequence[Input]) -> ImportReport:
+    report = ImportReport(files=[FileReport(each.name) for each in inputs], fatal=True)
+    report.problems.extend(filter(None, map(_not_a_text, inputs)))
+    return report
+
+
+def _rejects(request: Request) -> dict[str, Path]:
+    """Return where the refused rows of each file go."""
+    if request.rejects is not None:
+        return {each.name: request.rejects for each in request.inputs}
+    if not request.skip or request.dry_run:
+        return {}
+    return {each.name: Path(f"{each.name}.rejects.csv") for each in request.inputs}
+
+
+def _check_outputs(request: Request) -> None:
+    """Refuse to write over what is about to be read."""
+    for option, path in (("--rejects", request.rejects), ("--plan", request.plan)):
+        if path is not None and any(
+            each.name != "stdin" and path.exists() and path.samefile(each.name) for each in request.inputs
+        ):
+            raise click.UsageError(f"{option} {path} is one of the files to import", click.get_current_context())
+    if request.plan is not None and request.plan == request.rejects:
+        raise click.UsageError("--plan and --rejects name the same file", click.get_current_context())

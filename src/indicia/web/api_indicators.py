@@ -1,0 +1,409 @@
+"""Indicators: list, create, read, replace, change, delete, release, and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import orjson
+from fastapi import APIRouter, Header, Query
+from starlette.responses import Response
+
+from indicia.domain.changes import Outcome
+from indicia.domain.draft import Draft, draft_of
+from indicia.domain.errors import Conflict, InvalidInput, Problem
+from indicia.domain.indicator import StoredIndicator
+from indicia.domain.query import Field, InvalidFilter, OrderBy
+from indicia.domain.query import Query as FilterTree
+from indicia.domain.query_literals import moment
+from indicia.domain.query_text import parse_filter
+from indicia.exporters.entity import entity
+from indicia.importers.ndjson import READ_ONLY, unknown_properties
+from indicia.services import changesets, groups, idempotency, indicators
+from indicia.services.idempotency import Reply
+from indicia.services.indicators import Wanted, Written
+from indicia.store.database import Database
+from indicia.web import api_models as models
+from indicia.web.api_call import (
+    MOST_NUMBER,
+    Call,
+    CallDep,
+    Cursor,
+    DryRun,
+    IfMatch,
+    Key,
+    Limit,
+    Reason,
+    checked_text,
+    number_of,
+    object_of,
+    reply,
+    require_type,
+    sent,
+    stale_is_refused,
+    text_of,
+    version_of,
+)
+from indicia.web.dependencies import JsonBodyDep
+from indicia.web.problems import documented
+
+COUNTED_AT_MOST: Final = 10_000
+DELETED_AT_MOST: Final = 10_000
+MERGE_PATCH: Final = "application/merge-patch+json"
+JSON: Final = "application/json"
+# Of a create that is refused, these say that what is stored is in the way, and not what was sent.
+_TAKEN: Final = frozenset({"already-exists", "not-yours"})
+_EXAMPLE_PATCH: Final = {"severity": "Medium", "expirationTime": None}
+
+router = APIRouter(prefix="/v1/indicators", tags=["Indicators"], default_response_class=Response)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+@router.get(
+    "",
+    summary="List indicators",
+    responses={200: {"model": models.IndicatorPage}, **documented(400, 401, 403, 404, 503)},
+)
+def list_indicators(
+    call: CallDep,
+    *,
+    filter: Annotated[
+        str | None, Query(description="which ones, such as `severity eq 'High'`: OData's `$filter`", max_length=8_192)
+    ] = None,
+    order: Annotated[Literal["id", "-id"], Query(description="the oldest first, or the newest")] = "id",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    at: Annotated[
+        str | None, Query(description="as of then: a time (RFC 3339), or the number of a changeset", max_length=64)
+    ] = None,
+    count: Annotated[bool, Query(description="count all that match, up to 10,000")] = False,
+) -> Response:
+    """A page of the indicators that have not expired; `next` and the `Link` header lead on."""
+    bound = ("indicators", filter or "", order, at or "")
+    newest_first = order == "-id"
+    wanted = Wanted(parsed(filter), (OrderBy(Field.ID, descending=True),) if newest_first else (), as_of(at))
+    start = call.position(cursor, *bound)
+    page = indicators.list_indicators(
+        call.database,
+        wanted,
+        actor=call.actor,
+        now=call.now,
+        limit=limit,
+        after=None if newest_first else start,
+        before=start if newest_first else None,
+    )
+    total = None
+    if count:
+        most = COUNTED_AT_MOST + 1
+        total = indicators.count_indicators(call.database, wanted, actor=call.actor, now=call.now, most=most)
+    link = call.next_link(page.items[-1].id, *bound) if page.more else None
+    body = {
+        "items": [native(stored, page.group_ids) for stored in page.items],
+        "next": link,
+        "count": None if total is None else min(total, COUNTED_AT_MOST),
+        "countIsExact": None if total is None else total <= COUNTED_AT_MOST,
+    }
+    return sent(reply(body, headers={"Link": f'<{link}>; rel="next"'} if link else None))
+
+
+@router.get(
+    "/{id}",
+    summary="Read an indicator",
+    responses={
+        200: {"model": models.Indicator},
+        304: {"description": "it is as you know it"},
+        **documented(400, 401, 403, 404, 503),
+    },
+)
+def read_indicator(
+    call: CallDep,
+    id: str,
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match", description="ETags that you know")] = None,
+) -> Response:
+    """One indicator, with its ETag."""
+    stored, group_ids = indicators.show_indicator(call.database, number_of(id), actor=call.actor, now=call.now)
+    known = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    headers = {"ETag": etag(stored)}
+    if etag(stored) in known or known == ["*"]:
+        return Response(None, 304, headers)
+    return sent(reply(native(stored, group_ids), headers=headers))
+
+
+@router.get(
+    "/{id}/history",
+    summary="Read every version of an indicator",
+    responses={200: {"model": models.History}, **documented(400, 401, 403, 404, 503)},
+)
+def read_history(call: CallDep, id: str) -> Response:
+    """What became of an indicator, the oldest version first; also of one that was deleted or has expired."""
+    versions = changesets.history_of(call.database, number_of(id), actor=call.actor)
+    group_ids = group_ids_of(call.database)
+    shown = [
+        {
+            "began": changesets.changeset_as_dict(version.began),
+            "ended": changesets.changeset_as_dict(version.ended) if version.ended else None,
+            "indicator": native(version.stored, group_ids),
+        }
+        for version in versions
+    ]
+    return sent(reply({"id": id, "versions": shown}))
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Create an indicator",
+    responses={
+        200: {"model": models.PlannedIndicator, "description": "a dry run: nothing was written"},
+        201: {"model": models.WrittenIndicator},
+        **documented(400, 401, 403, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=models.body(models.NEW_INDICATOR, models.EXAMPLE),
+)
+def create_indicator(
+    call: CallDep, body: JsonBodyDep, *, key: Key = None, reason: Reason = None, dry_run: DryRun = False
+) -> Response:
+    """Create an indicator; 409 names the one that has the same type, value and action already."""
+    require_type(call.request, JSON)
+    draft, faults = draft_from(body)
+    why = checked_text(reason, "reason")
+
+    def work(database: Database) -> Reply:
+        [written] = indicators.submit(
+            database,
+            [draft],
+            actor=call.actor,
+            now=call.now,
+            guard=call.app.guard,
+            create_only=True,
+            dry_run=dry_run,
+            reason=why,
+            known_problems=[faults],
+            most_active=call.app.settings.max_active_indicators,
+        )
+        return created(written, group_ids_of(database), dry_run=dry_run)
+
+    return call.once(key, lambda: orjson.dumps(body), work, changes=not dry_run)
+
+
+@router.put(
+    "/{id}",
+    summary="Replace an indicator",
+    responses={200: {"model": models.WrittenIndicator}, **documented(400, 401, 403, 404, 409, 412, 413, 415, 428, 503)},
+    openapi_extra=models.body(models.NEW_INDICATOR, models.EXAMPLE),
+)
+def replace_indicator(
+    call: CallDep, id: str, body: JsonBodyDep, *, if_match: IfMatch = None, reason: Reason = None
+) -> Response:
+    """Give an indicator another version: what the body does not name is taken away."""
+    require_type(call.request, JSON)
+    number = number_of(id)
+    version = version_of(if_match, number)
+    draft, faults = draft_from(body)
+    return edited(call, number, version, reason, lambda _stored: (draft, faults))
+
+
+@router.patch(
+    "/{id}",
+    summary="Change properties of an indicator",
+    responses={200: {"model": models.WrittenIndicator}, **documented(400, 401, 403, 404, 409, 412, 413, 415, 428, 503)},
+    openapi_extra=models.body(models.PATCH, _EXAMPLE_PATCH, MERGE_PATCH, JSON),
+)
+def change_indicator(
+    call: CallDep, id: str, body: JsonBodyDep, *, if_match: IfMatch = None, reason: Reason = None
+) -> Response:
+    """Change what the body names (JSON Merge Patch, RFC 7396): null takes a property away."""
+    require_type(call.request, MERGE_PATCH, JSON)
+    number = number_of(id)
+    version = version_of(if_match, number)
+    patch = object_of(body)
+    return edited(
+        call, number, version, reason, lambda stored: draft_from(patch, indicators.draft_from(stored.indicator))
+    )
+
+
+@router.delete(
+    "/{id}",
+    status_code=204,
+    summary="Delete an indicator",
+    responses={**documented(400, 401, 403, 404, 412, 428, 503)},
+)
+def delete_indicator(call: CallDep, id: str, *, if_match: IfMatch = None, reason: Reason = None) -> Response:
+    """Delete an indicator; its history stays, and the changeset can be undone."""
+    number = number_of(id)
+    version = version_of(if_match, number)
+    why = checked_text(reason, "reason")
+    with stale_is_refused():
+        indicators.delete(call.database, [number], actor=call.actor, now=call.now, version=version, reason=why)
+    return Response(None, 204)
+
+
+@router.post(
+    "/{id}/release",
+    summary="Release a held indicator",
+    responses={200: {"model": models.WrittenIndicator}, **documented(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+    openapi_extra=models.body(models.RELEASE, {"reason": "Agreed with the network team: ours since May."}),
+)
+def release_indicator(call: CallDep, id: str, body: JsonBodyDep, *, key: Key = None) -> Response:
+    """Enforce an indicator that the guard holds, for a reason that is kept with it."""
+    require_type(call.request, JSON)
+    number = number_of(id)
+    why = text_of(object_of(body, ["reason"]), "reason") or ""
+
+    def work(database: Database) -> Reply:
+        [stored] = indicators.release(database, [number], actor=call.actor, now=call.now, reason=why)
+        return shown(stored, group_ids_of(database), ())
+
+    return call.once(key, lambda: orjson.dumps(body), work)
+
+
+@router.post(
+    "/delete",
+    summary="Delete many indicators",
+    responses={200: {"model": models.Deleted}, **documented(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+    openapi_extra=models.body(models.DELETE, {"filter": "externalId eq 'feed-7'", "reason": "The feed was retired."}),
+)
+def delete_indicators(call: CallDep, body: JsonBodyDep, *, key: Key = None, dry_run: DryRun = False) -> Response:
+    """Delete all that are named, or all that match, as one changeset: all or nothing."""
+    require_type(call.request, JSON)
+    fields = object_of(body, ["ids", "filter", "reason"])
+    why = text_of(fields, "reason")
+    if ("ids" in fields) == ("filter" in fields):
+        raise InvalidInput([Problem("ids-or-filter", "say which: give either ids or a filter")])
+    numbers = _numbers(fields["ids"]) if "ids" in fields else None
+    wanted = Wanted(parsed(_filter(fields["filter"])) if "filter" in fields else None)
+
+    def work(database: Database) -> Reply:
+        who: dict[str, Any] = {"actor": call.actor, "now": call.now, "reason": why, "dry_run": dry_run}
+        if numbers is None:
+            deleted = indicators.delete_matching(database, wanted, **who)
+        else:
+            deleted = len(indicators.delete(database, numbers, **who))
+        made = None
+        if deleted and not dry_run:  # in the same transaction: the newest changeset is this one
+            [made] = [each.id for each in changesets.list_changesets(database, actor=call.actor, limit=1)]
+        return reply({"deleted": deleted, "dryRun": dry_run, "changeset": made})
+
+    whole = work if dry_run or key is not None else lambda database: idempotency.as_one(database, work)
+    return call.once(key, lambda: orjson.dumps(body), whole, changes=not dry_run)
+
+
+# -- shapes -----------------------------------------------------------------------------------------------------------
+
+
+def native(stored: StoredIndicator, group_ids: Mapping[str, str]) -> dict[str, Any]:
+    """Return the entity of our own API: that of the compat API with names for numbers, and what only we have."""
+    category = stored.indicator.category
+    return entity(stored, group_ids) | {
+        "category": category.value if category else None,
+        "overrideReason": stored.indicator.extras.override_reason,
+        "etag": etag(stored),
+        "changeset": stored.began,
+    }
+
+
+def etag(stored: StoredIndicator) -> str:
+    """Return the strong ETag of this version."""
+    return f'"{stored.id}-{stored.began}"'
+
+
+def group_ids_of(database: Database) -> dict[str, str]:
+    """Return the number of each device group by name."""
+    return {group.name: str(group.id) for group in groups.list_groups(database)}
+
+
+def shown(stored: StoredIndicator, group_ids: Mapping[str, str], problems: Sequence[Problem]) -> Reply:
+    """Return the answer to a write: the indicator as it is now, and what there is to know about it."""
+    body = native(stored, group_ids) | {"warnings": [problem.as_dict() for problem in problems]}
+    return reply(body, headers={"ETag": etag(stored)})
+
+
+def created(written: Written, group_ids: Mapping[str, str], *, dry_run: bool) -> Reply:
+    """Return the answer to a create; raises `Conflict` or `InvalidInput` where it was refused."""
+    problems = [replace(problem, line=None) for problem in written.problems]  # there is no file
+    errors = [problem for problem in problems if not problem.warning]
+    if written.outcome is Outcome.REFUSED:
+        if any(problem.code in _TAKEN for problem in errors):
+            raise Conflict(errors[0].message, errors)
+        raise InvalidInput(errors)
+    if dry_run or written.stored is None:
+        warnings = [problem.as_dict() for problem in problems]
+        return reply({"dryRun": True, "outcome": written.outcome.value, "indicator": None, "warnings": warnings})
+    answer = shown(written.stored, group_ids, problems)
+    return answer._replace(status=201, headers={**answer.headers, "Location": f"/v1/indicators/{written.stored.id}"})
+
+
+def edited(call: Call, number: int, version: int | None, reason: str | None, change: Any) -> Response:
+    """Give indicator *number* what *change* makes of it, and answer with what it is now."""
+    with stale_is_refused():
+        written = indicators.edit(
+            call.database,
+            number,
+            change,
+            actor=call.actor,
+            now=call.now,
+            guard=call.app.guard,
+            version=version,
+            reason=checked_text(reason, "reason"),
+        )
+    if written.stored is None:  # pragma: no cover - an edit that is refused raises
+        raise AssertionError("an edit gives the indicator back")
+    return sent(shown(written.stored, group_ids_of(call.database), written.problems))
+
+
+# -- what comes in ----------------------------------------------------------------------------------------------------
+
+
+def draft_from(body: Any, base: Draft | None = None) -> tuple[Draft, tuple[Problem, ...]]:
+    """Return the draft that a JSON object spells, and a problem for every property that nobody may set (SPEC 9.32)."""
+    draft, unknown = draft_of(object_of(body), base)
+    problems = [_read_only(name) for name in unknown if name.lower() in READ_ONLY]
+    return draft, (*problems, *unknown_properties(unknown))
+
+
+def parsed(filter: str | None) -> FilterTree | None:
+    """Return the tree of *filter*; `InvalidInput` names the place where it cannot be understood."""
+    if filter is None:
+        return None
+    try:
+        return parse_filter(filter)
+    except InvalidFilter as fault:
+        raise InvalidInput([Problem("invalid-filter", str(fault), "filter", fault.token, fault.allowed)]) from None
+
+
+def as_of(at: str | None) -> datetime | int | None:
+    """Return the moment or the changeset that *at* names."""
+    if at is None:
+        return None
+    if at.isascii() and at.isdecimal() and len(at) < 20 and int(at) <= MOST_NUMBER:
+        return int(at)
+    found = moment(at)
+    if found is None:
+        message = f"{at!r} is neither a time nor the number of a changeset"
+        raise InvalidInput([Problem("invalid-time", message, "at", at, ("2026-01-31T12:00:00Z", "42"))])
+    return found.at
+
+
+def _read_only(name: str) -> Problem:
+    return Problem("read-only-property", f"{name[:100]} is set by the server; leave it out", name[:100])
+
+
+def _filter(filter: Any) -> str:
+    if not isinstance(filter, str):
+        raise InvalidInput([Problem("not-a-text", "a text is wanted", "filter", str(filter)[:200])])
+    return filter
+
+
+def _numbers(ids: Any) -> list[int]:
+    """Return the numbers that a list of ids names."""
+    if not isinstance(ids, list) or not 0 < len(ids) <= DELETED_AT_MOST:
+        message = f"a list of 1 to {DELETED_AT_MOST} ids is wanted"
+        raise InvalidInput([Problem("not-a-list", message, "ids")])
+    return [number_of(str(each)) for each in ids]

@@ -1,0 +1,179 @@
+"""What routes ask for: the parts of the process, who is asking, the moment, and a body within bounds."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, BinaryIO, Final, cast
+
+import orjson
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from indicia.app import App
+from indicia.domain.access import Actor
+from indicia.domain.errors import Forbidden
+from indicia.services import applications
+from indicia.web.problems import Refusal
+from indicia.web.tokens import InvalidToken, Tokens
+
+#: A spooled body is kept in memory up to this size.
+SPOOL_BYTES: Final = 1 << 20
+MAX_JSON_DEPTH: Final = 32
+
+_BEARER = HTTPBearer(
+    auto_error=False, scheme_name="token", bearerFormat="JWT", description="A token of the token endpoint"
+)
+# Strings whole, so that brackets inside them do not count; possessive, so that one pass is all.
+_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+async def get_app(request: Request) -> App:
+    """Return the parts of this process."""
+    return cast(App, request.app.state.indicia)
+
+
+async def get_tokens(request: Request) -> Tokens:
+    """Return what signs and checks tokens."""
+    return cast(Tokens, request.app.state.tokens)
+
+
+async def now() -> datetime:
+    """Return the moment of this request."""
+    return datetime.now(UTC)
+
+
+AppDep = Annotated[App, Depends(get_app)]
+TokensDep = Annotated[Tokens, Depends(get_tokens)]
+NowDep = Annotated[datetime, Depends(now)]
+
+
+def current_actor(
+    request: Request,
+    app: AppDep,
+    tokens: TokensDep,
+    at: NowDep,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+) -> Actor:
+    """Return who is asking; a missing, wrong or expired token, or one of a revoked client, is refused with 401."""
+    if bearer is None:
+        raise _unauthorized("a token is needed: send `Authorization: Bearer …`", None)
+    tenant = applications.tenant_of(app.database)
+    try:
+        client_id = tokens.client_of(bearer.credentials, tenant=tenant, host=request.url.netloc, now=at)
+        actor = applications.actor_of(app.database, client_id)
+    except (InvalidToken, Forbidden) as error:
+        raise _unauthorized(str(error), "invalid_token") from None
+    request.state.actor = actor.id
+    return actor
+
+
+ActorDep = Annotated[Actor, Depends(current_actor)]
+
+
+def _unauthorized(message: str, error: str | None) -> Refusal:
+    challenge = 'Bearer realm="indicia"'
+    if error is not None:
+        challenge += f', error="{error}", error_description="{message}"'
+    return Refusal(401, "unauthorized", message, headers={"WWW-Authenticate": challenge})
+
+
+# -- bodies: read after the token was checked, so that strangers send nothing that is kept ----------------------------
+
+
+async def raw_body(request: Request, app: AppDep, _actor: ActorDep) -> bytes:
+    """Return the body, whose size is bounded by the settings."""
+    return await bounded_body(request, app.settings.max_body_bytes)
+
+
+async def json_body(body: Annotated[bytes, Depends(raw_body)]) -> Any:
+    """Return the JSON value of the body; refused with 400 where it is none, or nested too deeply."""
+    return parse_json(body)
+
+
+async def spooled_body(request: Request, app: AppDep, _actor: ActorDep) -> AsyncIterator[BinaryIO]:
+    """Give the body as a seekable file of bounded size, which is gone after the request."""
+    most = app.settings.max_import_bytes
+    _refuse_announced(request, most)
+    with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as file:
+        size = 0
+        try:
+            async for piece in request.stream():
+                size += len(piece)
+                if size > most:
+                    raise _too_large(most)
+                if size > SPOOL_BYTES:
+                    await run_in_threadpool(file.write, piece)
+                else:
+                    file.write(piece)
+        except ClientDisconnect:
+            raise _gone() from None
+        file.seek(0)
+        yield cast(BinaryIO, file)
+
+
+JsonBodyDep = Annotated[Any, Depends(json_body)]
+RawBodyDep = Annotated[bytes, Depends(raw_body)]
+SpooledBodyDep = Annotated[BinaryIO, Depends(spooled_body)]
+
+
+async def bounded_body(request: Request, most: int) -> bytes:
+    """Return the body of *request*; refused with 413 where it is longer than *most* bytes."""
+    _refuse_announced(request, most)
+    pieces = bytearray()
+    try:
+        async for piece in request.stream():
+            pieces += piece
+            if len(pieces) > most:
+                raise _too_large(most)
+    except ClientDisconnect:
+        raise _gone() from None
+    return bytes(pieces)
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the JSON value that *body* spells; raises `Refusal` where it spells none.
+
+    Integers past 64 bits become floats, so that no digits are counted at length; nesting is bounded.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    if depth_of(body) > MAX_JSON_DEPTH:
+        raise Refusal(400, "json-too-deep", f"the JSON is nested more than {MAX_JSON_DEPTH} deep")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        what = "the body is empty, JSON is wanted" if not body.strip() else f"the body is not JSON: {error}"
+        raise Refusal(400, "not-json", what) from None
+
+
+def depth_of(body: bytes) -> int:
+    """Return how deeply the brackets of a JSON text nest, without parsing it."""
+    if body.count(b"[") + body.count(b"{") <= MAX_JSON_DEPTH:
+        return 0  # it cannot nest too deeply: most bodies are told by this
+    deepest = depth = 0
+    for found in _BRACKETS.finditer(body):
+        sign = found[0]
+        if sign in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _refuse_announced(request: Request, most: int) -> None:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and len(announced) < 20 and int(announced) > most:
+        raise _too_large(most)
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, "body-too-large", f"the body is longer than {most} bytes, the most this server takes")
+
+
+def _gone() -> Refusal:
+    return Refusal(400, "incomplete-body", "the body ended before it was complete")

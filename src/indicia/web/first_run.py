@@ -1,0 +1,52 @@
+"""What somebody sees who starts the server for the first time: an API client, and what to try with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from indicia.app import App
+from indicia.domain.access import Actor, Permission, Source
+from indicia.services import applications
+from indicia.web.tokens import DEFENDER_RESOURCE
+
+CLIENT_NAME: Final = "first client"
+_INDICATOR: Final = (
+    '{"indicatorValue":"evil.example","indicatorType":"DomainName","action":"Block",'
+    '"title":"My first indicator","description":"Try it out"}'
+)
+
+
+def what_to_try(app: App, address: str, *, now: datetime) -> list[str]:
+    """Return the lines to print; makes an API client where there is none, whose secret is shown this once."""
+    actor = Actor("first-run", "first run", Source.CLI, frozenset({Permission.TI_READ_WRITE_ALL}))
+    if applications.list_applications(app.database, actor=actor):
+        return ["", f"The API describes itself at {address}/openapi.json.", *_by_command_line()]
+    made = applications.add_application(app.database, CLIENT_NAME, [], actor=actor, now=now)
+    token_url = f"{address}/{made.tenant_id}/oauth2/v2.0/token"
+    return [
+        "",
+        "An API client was made for you; its secret is shown this once:",
+        f"  tenant id      {made.tenant_id}",
+        f"  client id      {made.client_id}",
+        f"  client secret  {made.client_secret}",
+        f"  token URL      {token_url}",
+        "",
+        "Get a token, and submit an indicator with it:",
+        f"  TOKEN=$(curl -s {token_url} -d grant_type=client_credentials -d client_id={made.client_id} \\",
+        f"    -d client_secret={made.client_secret} -d scope={DEFENDER_RESOURCE}/.default \\",
+        "    | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"access_token\"])')",
+        f'  curl -s {address}/api/indicators -H "Authorization: Bearer $TOKEN" \\',
+        f"    -H 'Content-Type: application/json' -d '{_INDICATOR}'",
+        *_by_command_line(),
+    ]
+
+
+def _by_command_line() -> list[str]:
+    return [
+        "",
+        "Import a file in Defender's own format, and list what there is:",
+        "  indicia sample > sample.csv",
+        "  indicia import sample.csv",
+        "  indicia list",
+    ]

@@ -1,0 +1,168 @@
+"""What every code of a problem means, and what to do: the page `/docs/problems` and the reference are made of this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+#: What the reply as a whole says: the `code` and the anchor of `type` of problem details.
+REPLIES: Final[Mapping[str, str]] = {
+    "bad-request": "HTTP itself could not be understood. Mend the request.",
+    "body-too-large": "The body is longer than this server takes. Send less; an import may be far longer than any "
+    "other body (`INDICIA_MAX_IMPORT_BYTES`, `INDICIA_MAX_BODY_BYTES`).",
+    "conflict": "What is stored does not allow this change; `errors` names what is in the way. Look at it, then "
+    "decide: change that one, or delete it, or plan anew.",
+    "forbidden": "The client lacks a permission: `detail` names it. `indicia app add --scope` makes a client that "
+    "has it.",
+    "idempotency-key-reused": "Another request was sent under this `Idempotency-Key` within 24 hours. Take a new key "
+    "for a new request; repeat a request exactly as it was.",
+    "incomplete-body": "The connection ended before the body did. Send it again.",
+    "internal-error": "A fault of ours. The log of the server has the `requestId`; please report it.",
+    "invalid-input": "Several things are wrong with what was sent; `errors` lists every one of them.",
+    "json-too-deep": "The JSON is nested more deeply than anything here can mean.",
+    "method-not-allowed": "The path exists, but not with this method.",
+    "not-acceptable": "No representation of this is one that the request accepts.",
+    "not-found": "There is no such thing, or it is not one that this client may know of. Ids of expired and deleted "
+    "indicators lead here too; their history stays.",
+    "not-json": "The body is not JSON; `detail` says where it ends to be.",
+    "precondition-failed": "What the request says has to hold does not.",
+    "precondition-required": "A change has to say which version it changes. Send `If-Match` with the ETag that you "
+    "read, or `*` for any version.",
+    "refused-rows": "Rows of the import were refused, so nothing was written. Mend them, or say `onError=skip`.",
+    "request-in-progress": "The same request, under the same `Idempotency-Key`, is under way. Ask again in a moment: "
+    "you get its answer.",
+    "stale-version": "The indicator was changed since you read it. Read it again, look at what changed, then decide.",
+    "too-many-requests": "More requests than are taken in this time. `Retry-After` says when to go on.",
+    "unauthorized": "There is no token, or one that is not good (any more). Ask the token endpoint for a new one.",
+    "unavailable": "A part that is needed cannot be used now, mostly the database: `detail` says why. Nothing was "
+    "changed. Try again after `Retry-After`.",
+    "unprocessable": "What was sent is well formed and still cannot be done.",
+    "unsupported-media-type": "`Content-Type` names a type that is not taken here; `Accept` of the reply "
+    "lists those that are.",
+}
+
+#: What is said of one row, property or parameter: the `code` of an entry of `errors`, `problems` and `warnings`.
+ENTRIES: Final[Mapping[str, str]] = {
+    "action-not-for-type": "The action does not go with the type: BlockAndRemediate is for files and certificates, "
+    "Warn is for none of the latter. `allowed` lists those that do.",
+    "already-exists": "An indicator with this type, value and action is stored already; `detail` names it. Change that "
+    "one.",
+    "audit-needs-alert": "Audit always raises an alert. Our own API and CSV set `generateAlert` and warn; the compat "
+    "API refuses.",
+    "bad-quotes": "A quote stands inside a field of the CSV. Put the whole field in quotes and double those inside.",
+    "bypass-unused": "Only Warn can be bypassed; the duration is kept and has no effect.",
+    "compressed-file": "The file is compressed. Unpack it first.",
+    "conflict-parent": "An indicator about a wider value (a parent domain, a network) wins over this one.",
+    "conflict-same-value": "The same value is stored with another action; `detail` says which of the two wins.",
+    "control-character": "Control characters other than tab and line breaks are not allowed.",
+    "duplicate": "The same indicator stands in the file before, with other properties. Keep one of the two.",
+    "educate-url-unused": "A support page is shown only for Url indicators with Block or Warn.",
+    "empty-file": "The file holds nothing.",
+    "empty-list": "The list is empty.",
+    "empty-value": "The value is empty.",
+    "expiry-in-the-past": "The time of expiry has passed. Give a later one, or none for never.",
+    "field-too-long": "A field of the CSV has over 16,384 characters; mostly a quote is missing.",
+    "held-critical-name": "Organisations depend on this value. It is held until somebody releases it with a reason.",
+    "held-eicar": "The value is that of the EICAR test file. It is held until somebody releases it with a reason.",
+    "held-empty-file": "The value is the hash of an empty or harmless file, of which every machine has many. It is "
+    "held until somebody releases it with a reason.",
+    "held-listed": "The value is on your own list of guarded values. It is held until somebody releases it with a "
+    "reason.",
+    "held-own-name": "The value is this server. It is held until somebody releases it with a reason.",
+    "held-private-address": "The address belongs to private networks. It is held until somebody releases it with a "
+    "reason.",
+    "held-public-suffix": "Unrelated people own the names under this public suffix. It is held until somebody "
+    "releases it with a reason.",
+    "held-reserved-address": "The address is reserved. It is held until somebody releases it with a reason.",
+    "held-single-label": "The name is a single label. It is held until somebody releases it with a reason.",
+    "held-wide-range": "The network is very wide. It is held until somebody releases it with a reason.",
+    "ids-or-filter": "Say which indicators: by their ids or by a filter, not both.",
+    "invalid-action": "There is no such action; `allowed` lists them.",
+    "invalid-category": "There is no such category; `allowed` lists them. Case and the lack of spaces count.",
+    "invalid-cursor": "The cursor is not of this list with these parameters. Follow `next` as it is, or begin anew.",
+    "invalid-domain-name": "The value is no domain name. Wildcards, schemes and paths are none.",
+    "invalid-filter": "The filter cannot be understood; `detail` names the place and what may stand there.",
+    "invalid-hash": "The value is no hash of this type: the number of hexadecimal digits tells them apart.",
+    "invalid-hours": "A bypass lasts from 1 to 8,760 hours.",
+    "invalid-id": "An id is a whole number from 1.",
+    "invalid-idempotency-key": "An Idempotency-Key has 1 to 255 printable ASCII characters.",
+    "invalid-ip-address": "The value is no IP address. For networks there is the type IpRange.",
+    "invalid-ip-range": "The value is no network in CIDR notation.",
+    "invalid-json": "The line is not JSON.",
+    "invalid-name": "A name has 1 to 200 characters that can be printed; that of a group no comma.",
+    "invalid-parameter": "A parameter is not what it has to be; `detail` says what is wanted.",
+    "invalid-rank": "A rank is a whole number from 1, the highest, to 1,000,000.",
+    "invalid-setting": "A setting is not what it has to be; `indicia doctor` shows all of them.",
+    "invalid-severity": "There is no such severity; `allowed` lists them.",
+    "invalid-technique": "A technique is spelled `T1234` or `T1234.001`.",
+    "invalid-thumbprint": "The value is no thumbprint: 40 hexadecimal digits are wanted.",
+    "invalid-time": "A time is spelled as in `2030-01-31T12:00:00Z`.",
+    "invalid-type": "There is no such type of indicator; `allowed` lists them.",
+    "invalid-url": "The value is no http or https URL. Wildcards and passwords in it are not taken.",
+    "json-array": "The file is one JSON array. Give one object a line.",
+    "legacy-action": "`Alert` and `AlertAndBlock` are names of the past; they are read as Audit and BlockAndRemediate "
+    "with an alert.",
+    "line-too-long": "The line has over 65,536 characters; mostly a line break or a quote is missing.",
+    "maximum-batch-size-exceeded": "More items than one call of the compat API takes. Split them.",
+    "maximum-indicators-exceeded": "More indicators would be active than `INDICIA_MAX_ACTIVE_INDICATORS` allows. "
+    "Delete some, or raise it.",
+    "missing": "Something that is required is empty.",
+    "missing-column": "The header of the CSV lacks a column that is required.",
+    "no-list": "The body of the compat API lacks its list.",
+    "no-time-zone": "The time names no zone: it is read as UTC.",
+    "not-a-boolean": "true or false is wanted.",
+    "not-a-list": "A list is wanted; `detail` says of what.",
+    "not-a-text": "A text is wanted.",
+    "not-a-text-file": "The file is not a text.",
+    "not-an-object": "A JSON object `{…}` is wanted.",
+    "not-for-this-format": "This parameter is for text lists: rows of other formats say it themselves.",
+    "not-yours": "Another client created this indicator; changing it needs `Ti.ReadWrite.All`.",
+    "nul": "The line holds a NUL character.",
+    "read-only-property": "The server sets this property. Leave it out.",
+    "refanged": "The value was defanged (`hxxp`, `[.]`); it is read as what it stands for.",
+    "repeated-column": "A column stands twice in the header of the CSV.",
+    "technique-without-category": "A technique is given without a category; give one, so that alerts can be grouped.",
+    "too-long": "The text is longer than it may be; it is never cut.",
+    "too-many": "The list is longer than it may be.",
+    "too-many-rows": "Defender takes 500 rows a file; without `strict` there is no limit.",
+    "touched-later": "A later changeset touched this indicator. Undo that one first, or say `keepLater`.",
+    "type-not-detected": "The value is none that a type can be told of. Say which type it is.",
+    "type-not-in-defender": "Defender does not take this type (in this way).",
+    "unclosed-quote": "A quote is opened and not closed; the line is refused, those after it are read.",
+    "unknown-column": "There is no such column; it is passed over.",
+    "unknown-group": "There is no device group of this name. Add it, or mend the name.",
+    "unknown-parameter": "There is no such query parameter here.",
+    "unknown-permission": "There is no such permission; `allowed` lists them.",
+    "unknown-property": "Indicators have no such property.",
+    "unreadable-guard-file": "The file of your own guarded values cannot be read.",
+    "wrong-number-of-fields": "The row has more or fewer fields than the header; mostly a comma or a quote is missing.",
+}
+
+
+def as_markdown() -> str:
+    """Return the reference of all codes, `docs/reference/problems.md`."""
+    lines = [
+        "# Problems",
+        "",
+        "<!-- Made from src/indicia/web/problem_codes.py: change it there. A test says how. -->",
+        "",
+        "Our own API answers what goes wrong with problem details (RFC 9457, `application/problem+json`). Their `type`",
+        "is `/docs/problems#CODE` on the server that you asked: stable, and a page that says what this one says.",
+        "`errors` lists every fault that was found, each with a code of its own, the property or parameter (`column`,",
+        "`pointer`), the line of a file, the value, what is allowed, and a suggestion where one is near. Where one",
+        "fault is all there is, its code is that of the reply. `requestId` is how the log of the server calls the",
+        "request.",
+        "",
+        "## Replies",
+        "",
+    ]
+    for title, codes in ((None, REPLIES), ("Entries", ENTRIES)):
+        if title:
+            lines += [f"## {title}", ""]
+            lines += [
+                "The `code` of an entry of `errors`, `problems` or `warnings`, and of what the command line reports.",
+                "",
+            ]
+        for code, meaning in codes.items():
+            lines += [f"### {code}", "", meaning, ""]
+    return "\n".join(lines[:-1]) + "\n"

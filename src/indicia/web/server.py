@@ -1,0 +1,250 @@
+"""The server: puts the doors by HTTP together, and serves them until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from indicia.app import App
+from indicia.domain.access import system_actor
+from indicia.domain.errors import IndiciaError, Unavailable
+from indicia.services import indicators
+from indicia.settings import Settings
+from indicia.web import api, defender, docs, oauth, status
+from indicia.web.defender_errors import defender_reply
+from indicia.web.description import Described
+from indicia.web.first_run import what_to_try
+from indicia.web.logs import open_log
+from indicia.web.metrics import Metrics
+from indicia.web.paths import ForgivingPaths, is_compat, is_token_endpoint
+from indicia.web.problems import INTERNAL_ERROR, Fault, fault_of, problem_reply
+from indicia.web.tokens import Tokens
+from indicia.worker import Worker
+
+# Clients of a compat API give up after a minute or so; a writer that waits longer than that waits in vain.
+BUSY_TIMEOUT_SECONDS: Final = 60.0
+SHUTDOWN_SECONDS: Final = 15
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": ("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def create_app(app: App, *, log: FilteringBoundLogger | None = None) -> FastAPI:
+    """Return the ASGI application over *app*; nothing is started, and closing *app* stays with the caller."""
+    counter = system_actor("metrics")
+
+    def count() -> int:
+        everything = indicators.Wanted(include_expired=True)
+        return indicators.count_indicators(app.database, everything, actor=counter, now=datetime.now(UTC))
+
+    metrics = Metrics(count)
+    server = Described(
+        title="Indicia",
+        summary="Indicators of compromise: a Defender-compatible API under /api, our own under /v1.",
+        version=version("indicia"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(Doorkeeper, log=log or open_log(), metrics=metrics),
+            Middleware(ForgivingPaths),
+        ],
+        exception_handlers={
+            IndiciaError: _told,
+            HTTPException: _told,
+            RequestValidationError: _told,
+            oauth.TokenRefused: _token_refused,
+        },
+    )
+    server.state.indicia = app
+    server.state.tokens = Tokens.open(app.key_file)
+    server.state.metrics = metrics
+    for router in (status.router, oauth.router, defender.router, api.router, docs.router):
+        server.include_router(router)
+    return server
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    return fault_reply(fault_of(error), request)
+
+
+async def _token_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, oauth.TokenRefused)
+    return oauth.token_refused(error, request, datetime.now(UTC))
+
+
+def fault_reply(fault: Fault, request: Request) -> Response:
+    """Return *fault* in the shape of the API that was called."""
+    path = request.scope["path"]
+    if is_compat(path):
+        return defender_reply(fault, request)
+    if is_token_endpoint(path):
+        return oauth.fault_reply(fault, request, datetime.now(UTC))
+    return problem_reply(fault, request)
+
+
+class Doorkeeper:
+    """Stands outermost: numbers, logs and counts each request, adds headers, and is the last resort of errors."""
+
+    def __init__(self, app: ASGIApp, log: FilteringBoundLogger, metrics: Metrics) -> None:
+        self._app = app
+        self._log = log
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        scope["indicia.request_id"] = str(uuid.uuid4())
+        answered: list[int] = []
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered.append(message["status"])
+                _add_headers(MutableHeaders(scope=message), scope["indicia.request_id"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            self._log.error("requests.failed", exc_info=error, **_about(scope))
+            if not answered:
+                request = Request(scope)
+                await fault_reply(INTERNAL_ERROR, request)(scope, receive, sending)
+        seconds = time.perf_counter() - began
+        code = answered[0] if answered else 0
+        self._metrics.request(scope["method"], _route(scope), code, seconds)
+        self._log.info("requests.answer", status=code, milliseconds=round(seconds * 1000, 2), **_about(scope))
+
+
+def _add_headers(headers: MutableHeaders, request_id: str) -> None:
+    headers["X-Request-Id"] = request_id
+    for name, value in _SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+
+
+def _about(scope: Scope) -> dict[str, Any]:
+    """Return what the log tells of a request: never its query or its body, which may hold secrets."""
+    client = scope.get("client")
+    return {
+        "request_id": scope["indicia.request_id"],
+        "method": scope["method"],
+        "path": scope["path"],
+        "client": client[0] if client else None,
+        "actor": scope.get("state", {}).get("actor"),
+    }
+
+
+def _route(scope: Scope) -> str | None:
+    return getattr(scope.get("route"), "path", None)
+
+
+# -- serving ----------------------------------------------------------------------------------------------------------
+
+
+def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8484, first_run: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT; the first line on stdout is the address, also for port 0.
+
+    With *first_run* an API client is made where there is none, and what to try is printed. Raises `Unavailable`
+    where the port is taken or the database cannot be used.
+    """
+    with _listening(host, port) as listener, _opened(settings) as app:
+        log = open_log()
+        server = create_app(app, log=log)
+        address = _address(listener)
+        lines = [address]
+        if first_run:
+            lines += what_to_try(app, address, now=datetime.now(UTC))
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+        config = uvicorn.Config(
+            server,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            lifespan="off",
+        )
+        with _signals_return(), Worker(app, log):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[App]:
+    app = App.open(settings, upgrade=True, busy_timeout_s=BUSY_TIMEOUT_SECONDS)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Give a socket that takes connections already: whoever reads the address may connect at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise Unavailable(f"{host} port {port} is no address to listen on: {error}") from None
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(2048)
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise Unavailable(
+                f"port {port} on {host} cannot be used ({why}); stop what uses it, or choose another with --port"
+            ) from None
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _signals_return() -> Iterator[None]:
+    """Let the signals that stop the server end it without killing the process.
+
+    uvicorn raises them again when it has stopped; without this the process would die before it closed anything.
+    """
+
+    def nothing(_number: int, _frame: FrameType | None) -> None:
+        """The server has stopped already."""
+
+    before = {number: signal.signal(number, nothing) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
