@@ -84,7 +84,7 @@ class Writing:
 
     def _merge(
         self,
-        batch: list[Placed],
+        batch: list[tuple[int, Indicator]],
         rows: list[Row],
         known: Mapping[bytes, Sequence[Known]],
         *,
@@ -92,10 +92,10 @@ class Writing:
     ) -> None:
         """Carry over from the stored version what a new version of it does not change: see `_carried_over`."""
         wanted: dict[int, int] = {}
-        for position, (placed, row) in enumerate(zip(batch, rows, strict=True)):
+        for position, ((_line, indicator), row) in enumerate(zip(batch, rows, strict=True)):
             for same in known.get(row[0], ()):
-                if same.action is placed.indicator.action and (
-                    same.rare or (placed.indicator.status is Status.HELD and same.status is Status.ACTIVE)
+                if same.action is indicator.action and (
+                    same.rare or (indicator.status is Status.HELD and same.status is Status.ACTIVE)
                 ):
                     wanted[position] = same.id
         stored = self.tx.indicators.get(list(wanted.values())) if wanted else {}
@@ -104,12 +104,12 @@ class Writing:
             if number not in stored:  # planned, not stored: nothing to carry over
                 continue
             merged = _carried_over(stored[number].indicator, indicator, keep_rare=keep_rare)
-            batch[position] = Placed(line, merged)
+            batch[position] = (line, merged)
             rows[position] = self._encoder.encode(merged)
 
     def _beaters(self, batch: Placing) -> Winners:
         if self._winners is None and len(batch) < FEW_ROWS:
-            return self.tx.indicators.winners_over([placed.indicator for placed in batch], self.now)
+            return self.tx.indicators.winners_over([indicator for _line, indicator in batch], self.now)
         if self._winners is None and self._winners_fit:
             found = self.tx.indicators.winners(WINNERS_IN_MEMORY, self.now)
             self._winners_fit = found is not None
@@ -117,7 +117,7 @@ class Writing:
         if self._winners is not None and self._winners_fit and len(self._winners) <= WINNERS_IN_MEMORY:
             return self._winners
         self._winners_fit = False
-        return self.tx.indicators.winners_over([placed.indicator for placed in batch], self.now)
+        return self.tx.indicators.winners_over([indicator for _line, indicator in batch], self.now)
 
     def _refuse_others(self, changes: ChangeSet) -> ChangeSet:
         """Refuse to touch what somebody else created, for an actor that may not (SPEC 5.6)."""

@@ -12,8 +12,9 @@ import orjson
 from sqlalchemy import Connection, func, insert, select, union_all
 
 from indicia.domain.access import Actor
-from indicia.store.rows import CONTENT_COLUMNS, Encoder, decode
-from indicia.store.schema import changesets, indicator_history, indicators, to_microseconds
+from indicia.store.rows import DECISION_COLUMNS, OWN_COLUMNS, Encoder, decode
+from indicia.store.schema import changesets, decisions, indicator_history, indicators, to_microseconds
+from indicia.store.selection import begun
 
 GENESIS: Final = bytes(32)
 _HEADER: Final = (
@@ -29,6 +30,7 @@ _HEADER: Final = (
     "created",
     "updated",
     "deleted",
+    "first_id",
     "next_id",
 )
 
@@ -49,6 +51,7 @@ class ChangeSetRecord:
     created: int
     updated: int
     deleted: int
+    first_id: int
     next_id: int
     rows_digest: bytes
     prev_hash: bytes
@@ -155,19 +158,21 @@ class ChangeSets:
             "created": created,
             "updated": updated,
             "deleted": deleted,
+            "first_id": 1 if head is None else head.next_id,
             "next_id": next_id,
         }
-        rows_digest = self.rows_digest(number) if created or updated or deleted else EMPTY_ROWS
+        touched = created or updated or deleted
+        rows_digest = self._rows_digest(number, values["first_id"], next_id) if touched else EMPTY_ROWS
         values |= {"rows_digest": rows_digest, "prev_hash": prev_hash}
         values["hash"] = chain_hash(prev_hash, values, rows_digest)
         self._connection.execute(insert(changesets).values(values))
         return _record(self._connection.execute(select(changesets).where(changesets.c.id == number)).one())
 
-    def rows_digest(self, number: int) -> bytes:
+    def _rows_digest(self, number: int, first_id: int, next_id: int) -> bytes:
         """Return SHA-256 over the versions that changeset *number* began and those that it ended."""
         now, past = indicators.c, indicator_history.c
         began = union_all(
-            select(now.id, now.created, now.digest).where(now.began == number),
+            *(select(now.id, now.created, now.digest).where(each) for each in begun(number, first_id, next_id)),
             select(past.id, past.created, past.digest).where(past.began == number),
         ).order_by("id")
         ended = select(past.id, past.began, past.digest).where(past.ended == number).order_by(past.id, past.began)
@@ -189,9 +194,8 @@ class ChangeSets:
                 yield f"changesets {expected} to {record.id - 1} are missing"
             if record.prev_hash != prev_hash:
                 yield f"changeset {record.id} does not follow the one before it"
-            rows_digest = (
-                self.rows_digest(record.id) if record.created or record.updated or record.deleted else EMPTY_ROWS
-            )
+            touched = record.created or record.updated or record.deleted
+            rows_digest = self._rows_digest(record.id, record.first_id, record.next_id) if touched else EMPTY_ROWS
             if record.rows_digest != rows_digest:
                 yield f"the indicators that changeset {record.id} wrote are not those it signed"
             if record.hash != chain_hash(record.prev_hash, dict(row._mapping), record.rows_digest):  # noqa: SLF001 SQLAlchemy's public name
@@ -209,11 +213,16 @@ class ChangeSets:
     def _content_faults(self) -> Iterator[str]:
         encoder = Encoder()
         for table in (indicators, indicator_history):
-            columns = [table.c[name] for name in ("id", *CONTENT_COLUMNS)]
-            rows = self._connection.execution_options(yield_per=5_000).execute(select(*columns))
+            own = [table.c[name] for name in OWN_COLUMNS]
+            decided = [decisions.c[name] for name in DECISION_COLUMNS]
+            # An outer join: a version whose decision is gone has to be found too.
+            query = select(table.c.id, *own, *decided).outerjoin_from(
+                table, decisions, decisions.c.id == table.c.decision
+            )
+            rows = self._connection.execution_options(yield_per=5_000).execute(query)
             for part in rows.partitions(5_000):
                 for number, *content in part:
-                    if not _is_intact(encoder, content):
+                    if not _is_intact(encoder, content[: len(own)], content[len(own) :]):
                         yield f"indicator {number} ({table.name}) was altered outside Indicia"
 
 
@@ -228,12 +237,12 @@ def chain_hash(prev_hash: bytes, values: Mapping[str, Any], rows_digest: bytes) 
     return hashlib.sha256(prev_hash + canonical + rows_digest).digest()
 
 
-def _is_intact(encoder: Encoder, content: list[Any]) -> bool:
+def _is_intact(encoder: Encoder, content: list[Any], decided: list[Any]) -> bool:
     try:
-        again = encoder.encode(decode(content))
+        again = encoder.encode(decode(content, decided))
     except (KeyError, ValueError, TypeError):
         return False
-    return bool(again[0] == content[0] and again[1] == content[1])
+    return bool(again[0] == content[0] and again[1] == content[1] and again[2] == content[2])
 
 
 def _record(row: Any) -> ChangeSetRecord:

@@ -144,6 +144,11 @@ def bulk_insert(connection: Connection, table: str, columns: tuple[str, ...], ro
         connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}", rows)  # noqa: S608 our own names
 
 
+def temporary_copy(connection: Connection, table: str, name: str) -> None:
+    """Make an empty temporary table *name* with the columns of *table*, gone with the transaction's rollback."""
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} AS SELECT * FROM {table} WHERE 1 = 0")  # noqa: S608 our own names
+
+
 def rows_in(connection: Connection, select: str, values: list[Any]) -> list[tuple[Any, ...]]:
     """Return the rows of ``select … IN (values)`` by the driver itself; *select* is our own text, never input."""
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"

@@ -33,7 +33,7 @@ from indicia.domain.query import (
 )
 from indicia.store import dialects
 from indicia.store.codes import ACTIONS, CATEGORIES, SEVERITIES, STATUSES, TYPES
-from indicia.store.schema import changesets
+from indicia.store.schema import changesets, decisions
 
 _COLUMNS: Final[Mapping[Field, str]] = {
     Field.ID: "id",
@@ -82,10 +82,27 @@ _NULLABLE: Final = frozenset(
         Field.LAST_UPDATED_BY,
     }
 )
+# Properties of the decision, which many indicators share: asked of the few decisions, not of the many indicators.
+_OF_DECISIONS: Final = frozenset(
+    {
+        Field.INDICATOR_TYPE,
+        Field.ACTION,
+        Field.SEVERITY,
+        Field.CATEGORY,
+        Field.STATUS,
+        Field.RECOMMENDED_ACTIONS,
+        Field.MITRE_TECHNIQUES,
+        Field.RBAC_GROUP_NAMES,
+        Field.RBAC_GROUP_IDS,
+        Field.GENERATE_ALERT,
+        Field.APPLICATION,
+    }
+)
 _ORDERS: Final[Mapping[Order, Callable[[Any, Any], ColumnElement[bool]]]] = {"gt": gt, "ge": ge, "lt": lt, "le": le}
 _SEPARATOR: Final = "\x1f"
 # A name of its own, so that a statement that joins the changesets does not take this table for the one that it has.
 _changes: Final = changesets.alias("changesets_asked")
+_decided: Final = decisions.alias("decisions_asked")
 
 
 def where(query: Query, table: FromClause, *, groups: Mapping[str, str]) -> ColumnElement[bool]:
@@ -93,15 +110,40 @@ def where(query: Query, table: FromClause, *, groups: Mapping[str, str]) -> Colu
 
     *groups* gives the number of each device group, as text, by its name.
     """
+    if not isinstance(query, Constant) and _asks_decisions_only(query):
+        asked = select(_decided.c.id).where(_where(query, _decided, groups=groups))
+        return table.c.decision.in_(asked)
+    return _where(query, table, groups=groups)
+
+
+def _branch(query: Query, table: FromClause, groups: Mapping[str, str]) -> ColumnElement[bool]:
+    return _where(query, table, groups=groups) if table is _decided else where(query, table, groups=groups)
+
+
+def _asks_decisions_only(query: Query) -> bool:
+    match query:
+        case Constant():
+            return True
+        case Not(operand):
+            return _asks_decisions_only(operand)
+        case And(operands) | Or(operands):
+            return all(map(_asks_decisions_only, operands))
+        case About():
+            return False
+        case _:
+            return query.field in _OF_DECISIONS
+
+
+def _where(query: Query, table: FromClause, *, groups: Mapping[str, str]) -> ColumnElement[bool]:
     match query:
         case Constant(value):
             return true() if value else false()
         case Not(operand):
-            return not_(where(operand, table, groups=groups))
+            return not_(_branch(operand, table, groups))
         case And(operands):
-            return and_(*(where(operand, table, groups=groups) for operand in _deepest_first(operands)))
+            return and_(*(_branch(operand, table, groups) for operand in _together(And, operands, table)))
         case Or(operands):
-            return or_(*(where(operand, table, groups=groups) for operand in _deepest_first(operands)))
+            return or_(*(_branch(operand, table, groups) for operand in _together(Or, operands, table)))
         case Has(field, name):
             return _has(field, name, table, groups)
         case About():
@@ -131,7 +173,10 @@ def order_by(keys: Iterable[OrderBy], table: FromClause) -> list[ColumnElement[A
 
 def _sortable(field: Field, table: FromClause) -> ColumnElement[Any]:
     column: ColumnElement[Any]
-    if field in _OF_CHANGESETS:
+    if field in _OF_DECISIONS:
+        column = _decided.c[_COLUMNS[field]]
+        column = select(column).where(_decided.c.id == table.c.decision).correlate(table).scalar_subquery()
+    elif field in _OF_CHANGESETS:
         own, name = _OF_CHANGESETS[field]
         column = select(_changes.c[name]).where(_changes.c.id == table.c[own]).correlate(table).scalar_subquery()
         if field is Field.LAST_UPDATED_BY:
@@ -233,6 +278,15 @@ def _about(query: About, table: FromClause) -> ColumnElement[bool]:
     if query.written:  # no index has these; but only a text that is no value at all comes here
         parts.append(_column(Field.INDICATOR_VALUE, table).in_(sorted(query.written)))
     return or_(false(), *parts)
+
+
+def _together(node: type[And | Or], operands: tuple[Query, ...], table: FromClause) -> Sequence[Query]:
+    """Return *operands* with those that ask the decision only made one, so that the decisions are asked once."""
+    shared = tuple(operand for operand in operands if _asks_decisions_only(operand))
+    if table is _decided or len(shared) < 2 or len(shared) == len(operands):
+        return _deepest_first(operands)
+    others = tuple(operand for operand in operands if not _asks_decisions_only(operand))
+    return _deepest_first((node(shared), *others))
 
 
 def _deepest_first(operands: Sequence[Query]) -> list[Query]:

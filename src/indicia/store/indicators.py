@@ -13,13 +13,15 @@ from indicia.domain.changes import Known
 from indicia.domain.identity import subject
 from indicia.domain.indicator import Action, Indicator, StoredIndicator
 from indicia.domain.observable import ObservableType
-from indicia.domain.precedence import NETWORK_TYPES, Winner, Winners, wider
+from indicia.domain.precedence import Winner, Winners, wider
+from indicia.store import decisions as decisions_store
 from indicia.store import engines
 from indicia.store.codes import ACTIONS, TYPES
 from indicia.store.dialects import contains
 from indicia.store.rows import (
     ACTION_OF,
-    CONTENT_COLUMNS,
+    DECISION_COLUMNS,
+    OWN_COLUMNS,
     STATUS_OF,
     TYPE_OF,
     Row,
@@ -27,16 +29,22 @@ from indicia.store.rows import (
     join_list,
     split_list,
 )
-from indicia.store.schema import changesets, from_microseconds, indicator_history, indicators
-from indicia.store.selection import Selection, expired, live
+from indicia.store.schema import changesets, decisions, from_microseconds, indicator_history, indicators
+from indicia.store.selection import Selection, begun, expired, live
 
 LOOKUP_ROWS: Final = 5_000
-_COLUMNS: Final = ("id", *CONTENT_COLUMNS, "created", "began")
+_COLUMNS: Final = ("id", *OWN_COLUMNS, "created", "began")
 _KNOWN: Final = (
-    "SELECT subject, id, action, digest, status, rbac_group_names, expires_at, began, created, "
-    "CASE WHEN extras IS NULL AND external_id IS NULL AND application IS NULL THEN 0 ELSE 1 END "
+    "SELECT i.subject, i.id, i.action, i.digest, d.status, d.rbac_group_names, i.expires_at, i.began, i.created, "
+    "CASE WHEN d.extras IS NULL AND i.external_id IS NULL AND d.application IS NULL THEN 0 ELSE 1 END "
 )
 _PLANNED: Final = "planned_indicators"
+_DECISION: Final = _COLUMNS.index("decision")
+_KNOWN_STORED: Final = f"{_KNOWN} FROM indicators i JOIN decisions d ON d.id = i.decision WHERE i.subject"
+_KNOWN_PLANNED: Final = (
+    f"{_KNOWN} FROM {_PLANNED} i JOIN (SELECT * FROM decisions UNION ALL SELECT * FROM {decisions_store.PLANNED}) d "  # noqa: S608 our own names
+    "ON d.id = i.decision WHERE i.subject"
+)
 
 
 class Indicators:
@@ -46,6 +54,7 @@ class Indicators:
         self._connection = connection
         self._dry = False
         self._times: dict[int, datetime] = {}
+        self._decisions = decisions_store.Decisions(connection)
 
     # -- planning -------------------------------------------------------------------------------------------------
 
@@ -55,10 +64,10 @@ class Indicators:
         wanted = list(set(subjects))
         for start in range(0, len(wanted), LOOKUP_ROWS):
             part = wanted[start : start + LOOKUP_ROWS]
-            for row in engines.rows_in(self._connection, f"{_KNOWN} FROM indicators WHERE subject", part):
+            for row in engines.rows_in(self._connection, _KNOWN_STORED, part):
                 found.setdefault(row[0], []).append(self._known(row, changeset))
             if self._dry:
-                for row in engines.rows_in(self._connection, f"{_KNOWN} FROM {_PLANNED} WHERE subject", part):
+                for row in engines.rows_in(self._connection, _KNOWN_PLANNED, part):
                     siblings = found.setdefault(row[0], [])
                     siblings[:] = [known for known in siblings if known.id != row[1]]
                     siblings.append(self._known(row, changeset))
@@ -66,22 +75,22 @@ class Indicators:
 
     def plan_only(self) -> None:
         """From now on, `add` only remembers what it was given, in a temporary table, and `end` does nothing."""
-        for statement in (
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {_PLANNED} AS SELECT * FROM indicators WHERE 1 = 0",  # noqa: S608 our own names
-            f"DELETE FROM {_PLANNED}",  # noqa: S608 our own name
-            f"CREATE INDEX IF NOT EXISTS ix_{_PLANNED} ON {_PLANNED} (subject)",
-        ):
-            self._connection.exec_driver_sql(statement)
+        engines.temporary_copy(self._connection, "indicators", _PLANNED)
+        self._connection.exec_driver_sql(f"CREATE INDEX ix_{_PLANNED} ON {_PLANNED} (subject)")
+        self._decisions.plan_only()
         self._dry = True
 
     def winners(self, most: int, now: datetime) -> list[Winner] | None:
         """Return the Allowed and Warn indicators of the network family, or None where there are over *most*."""
-        kinds = [code for kind, code in TYPES.items() if kind in NETWORK_TYPES]
+        now_columns, decided = indicators.c, decisions.c
+        kinds = [
+            TYPES[kind] for kind in (ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.DOMAIN_NAME)
+        ]
         actions = [ACTIONS[Action.ALLOWED], ACTIONS[Action.WARN]]
-        columns = indicators.c
         found = self._connection.execute(
-            select(columns.id, columns.type, columns.canonical, columns.action, columns.rbac_group_names)
-            .where(columns.type.in_(kinds), columns.action.in_(actions), live(indicators, now))
+            select(now_columns.id, decided.type, now_columns.canonical, now_columns.action, decided.rbac_group_names)
+            .join_from(indicators, decisions, decided.id == now_columns.decision)
+            .where(decided.type.in_(kinds), decided.action.in_(actions), live(indicators, now))
             .limit(most + 1)
         ).all()
         if len(found) > most:
@@ -100,7 +109,7 @@ class Indicators:
             for known in siblings:
                 if known.expires_at is None or known.expires_at > now:
                     found.add(Winner(known.id, *subjects[key], known.action, known.groups))
-        is_range = indicators.c.type == TYPES[ObservableType.IP_RANGE]
+        is_range = decisions.c.type == TYPES[ObservableType.IP_RANGE]
         for stored in self._read(_select(indicators).where(is_range, live(indicators, now)).limit(10_000)):
             indicator = stored.indicator
             groups = indicator.rbac_group_names
@@ -137,8 +146,12 @@ class Indicators:
     # -- writing --------------------------------------------------------------------------------------------------
 
     def add(self, versions: list[Row]) -> None:
-        """Add versions: the number, the row, the changeset that created the indicator, the one that begins this version."""
+        """Add versions: number, row, the changeset that created the indicator, the one that begins this version."""
         table = _PLANNED if self._dry else "indicators"
+        numbers = self._decisions.number([version[_DECISION] for version in versions])
+        versions = [
+            (*version[:_DECISION], numbers[version[_DECISION].key], version[-2], version[-1]) for version in versions
+        ]
         engines.bulk_insert(self._connection, table, _COLUMNS, versions)
 
     def end(self, changeset: int, ids: Sequence[int]) -> None:
@@ -165,7 +178,8 @@ class Indicators:
         """
         counts = self.undo_counts(undone, keep)
         now, past = indicators.c, indicator_history.c
-        self.end_where(changeset, and_(now.began == undone, _but(now.id, keep)))
+        for began in self._begun(undone):
+            self.end_where(changeset, and_(began, _but(now.id, keep)))
         # What was just ended is in history as well, but as ended by *changeset*, so it is not meant here.
         self.restore_where(changeset, and_(past.ended == undone, _but(past.id, keep)))
         return counts
@@ -174,10 +188,9 @@ class Indicators:
         """Return how many indicators `undo` would create (again), update and delete."""
         now, past = indicators.c, indicator_history.c
         had_before = select(past.id).where(past.ended == undone)
-        ended = self._number(select(func.count()).where(now.began == undone, _but(now.id, keep)))
-        updated = self._number(
-            select(func.count()).where(now.began == undone, now.id.in_(had_before), _but(now.id, keep))
-        )
+        begun = [(began, _but(now.id, keep)) for began in self._begun(undone)]
+        ended = sum(self._number(select(func.count()).where(*each)) for each in begun)
+        updated = sum(self._number(select(func.count()).where(*each, now.id.in_(had_before))) for each in begun)
         restored = self._number(select(func.count()).where(past.ended == undone, _but(past.id, keep)))
         return restored - updated, updated, ended - updated
 
@@ -198,6 +211,13 @@ class Indicators:
         )
         found = self._connection.execute(union(overwritten, come_back, gone_again, taken)).all()
         return sorted((row[0], row[1]) for row in found)
+
+    def _begun(self, changeset: int) -> list[ColumnElement[bool]]:
+        """Return the conditions that together select the current versions that *changeset* began, each by an index."""
+        record = self._connection.execute(
+            select(changesets.c.first_id, changesets.c.next_id).where(changesets.c.id == changeset)
+        ).one()
+        return begun(changeset, record.first_id, record.next_id)
 
     def _number(self, query: Select[Any]) -> int:
         return int(self._connection.execute(query).scalar_one())
@@ -262,8 +282,8 @@ class Indicators:
 
     def scoped_to(self, group: str) -> int:
         """Return how many current indicators name the device group *group*."""
-        condition = contains(indicators.c.rbac_group_names, join_list([group]) or "")
-        return self._connection.execute(select(func.count()).select_from(indicators).where(condition)).scalar_one()
+        named = select(decisions.c.id).where(contains(decisions.c.rbac_group_names, join_list([group]) or ""))
+        return self._number(select(func.count()).where(indicators.c.decision.in_(named)))
 
     def history(self, number: int) -> list[tuple[StoredIndicator, int | None]]:
         """Return every version of indicator *number*, oldest first, with the changeset that ended it."""
@@ -294,6 +314,7 @@ def _select(table: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
     return (
         select(
             *(table.c[name] for name in _COLUMNS),
+            *(decisions.c[name] for name in DECISION_COLUMNS),
             creation.c.at,
             creation.c.actor,
             creation.c.actor_name,
@@ -302,17 +323,19 @@ def _select(table: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
             version.c.actor,
             *more,
         )
-        .join_from(table, creation, creation.c.id == table.c.created)
+        .join_from(table, decisions, decisions.c.id == table.c.decision)
+        .join(creation, creation.c.id == table.c.created)
         .join(version, version.c.id == table.c.began)
     )
 
 
 def _stored(row: Sequence[Any]) -> StoredIndicator:
-    number, *content = row[: len(_COLUMNS) - 2]
-    created, began, created_at, created_by, created_by_name, source, updated_at, updated_by = row[len(_COLUMNS) - 2 :]
+    own, decided = row[: len(_COLUMNS)], row[len(_COLUMNS) : len(_COLUMNS) + len(DECISION_COLUMNS)]
+    number, *content, created, began = own
+    created_at, created_by, created_by_name, source, updated_at, updated_by = row[len(own) + len(decided) :]
     return StoredIndicator(
         number,
-        decode(content),
+        decode(content, decided),
         created,
         began,
         created_at,

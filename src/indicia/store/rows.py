@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -13,30 +13,36 @@ from indicia.domain.indicator import NO_EXTRAS, Extras, Indicator
 from indicia.store.codes import ACTIONS, CATEGORIES, SEVERITIES, STATUSES, TYPES
 from indicia.store.schema import from_microseconds, to_microseconds
 
-#: The columns of one version of an indicator in the order that `encode` gives and `decode` takes.
-CONTENT_COLUMNS: Final = (
+#: The columns of one version of an indicator that `Encoder.encode` gives, but for the last: see there.
+OWN_COLUMNS: Final = (
     "subject",
     "digest",
-    "type",
+    "action",
     "canonical",
     "value",
+    "title",
+    "description",
+    "expires_at",
+    "external_id",
+    "decision",
+)
+#: The columns of a decision, in the order of `DecisionRow.values`.
+DECISION_COLUMNS: Final = (
+    "type",
     "action",
     "severity",
     "category",
     "status",
     "generate_alert",
-    "title",
-    "description",
     "recommended_actions",
     "mitre_techniques",
     "rbac_group_names",
-    "expires_at",
-    "external_id",
     "application",
     "extras",
 )
 _SEPARATOR: Final = "\x1f"
 _MEMO_ENTRIES: Final = 20_000
+_EXTERNAL_ID: Final = Indicator._fields.index("external_id")
 TYPE_OF: Final = {code: kind for kind, code in TYPES.items()}
 ACTION_OF: Final = {code: action for action, code in ACTIONS.items()}
 SEVERITY_OF: Final = {code: severity for severity, code in SEVERITIES.items()}
@@ -46,87 +52,51 @@ STATUS_OF: Final = {code: status for status, code in STATUSES.items()}
 Row = tuple[Any, ...]
 
 
+class DecisionRow(NamedTuple):
+    """A decision as a row: its key, and the values of `DECISION_COLUMNS`."""
+
+    key: bytes
+    values: Row
+
+
 class Encoder:
-    """Makes rows of indicators; remembers the codes of decisions that many rows share, bounded."""
+    """Makes rows of indicators; remembers the rows of decisions that many indicators share, bounded."""
 
     def __init__(self) -> None:
-        self._codes: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        self._decisions: dict[tuple[Any, ...], tuple[DecisionRow, str, int | None]] = {}
 
     def encode(self, indicator: Indicator) -> Row:
-        """Return the row of *indicator*: the values of `CONTENT_COLUMNS`."""
-        (kind, canonical, value, action, title, description, *shared, external_id, application, status, extras) = (
-            indicator
-        )
-        key = (kind, action, status, *shared)
-        codes = self._codes.get(key)
-        if codes is None:
-            if len(self._codes) >= _MEMO_ENTRIES:
-                self._codes.clear()
-            codes = self._codes[key] = _codes(indicator)
-        (
-            kind_code,
-            action_code,
-            severity,
-            category,
-            status_code,
-            alert,
-            recommended,
-            techniques,
-            groups,
-            expires,
-            text,
-        ) = codes
-        written = None if value == canonical else value
-        rare = None if extras == NO_EXTRAS else _extras_text(extras)
+        """Return the row of *indicator*: the values of `OWN_COLUMNS`, with the `DecisionRow` for its number."""
+        kind, canonical, value, action, title, description = indicator[:6]
+        external_id = indicator[_EXTERNAL_ID]
+        key = (kind, action, *indicator[6:_EXTERNAL_ID], *indicator[_EXTERNAL_ID + 1 :])
+        known = self._decisions.get(key)
+        if known is None:
+            if len(self._decisions) >= _MEMO_ENTRIES:
+                self._decisions.clear()
+            known = self._decisions[key] = _decide(indicator)
+        decision, text, expires = known
         content = f"{canonical}\x1e{value}\x1e{title}\x1e{description}\x1e{text}"
-        if external_id is not None or application is not None or rare is not None:
-            content += f"\x1e{_text(external_id)}\x1e{_text(application)}\x1e{_text(rare)}"
+        if external_id is not None:
+            content += f"\x1e{external_id}"
         return (
             subject(kind, canonical),
             hashlib.sha256(content.encode()).digest(),
-            kind_code,
+            decision.values[1],
             canonical,
-            written,
-            action_code,
-            severity,
-            category,
-            status_code,
-            alert,
+            None if value == canonical else value,
             title,
             description,
-            recommended,
-            techniques,
-            groups,
             expires,
             external_id,
-            application,
-            rare,
+            decision,
         )
 
 
-def decode(row: Sequence[Any]) -> Indicator:
-    """Return the indicator of a *row* of `CONTENT_COLUMNS`, as the driver or as SQLAlchemy gives it."""
-    (
-        _subject,
-        _digest,
-        kind,
-        canonical,
-        value,
-        action,
-        severity,
-        category,
-        status,
-        alert,
-        title,
-        description,
-        recommended,
-        techniques,
-        groups,
-        expires,
-        external_id,
-        application,
-        extras,
-    ) = row
+def decode(row: Sequence[Any], decision: Sequence[Any]) -> Indicator:
+    """Return the indicator of a row of `OWN_COLUMNS` and its decision's `DECISION_COLUMNS`, as SQL gives them."""
+    _subject, _digest, _action, canonical, value, title, description, expires, external_id, _number = row
+    kind, action, severity, category, status, alert, recommended, techniques, groups, application, extras = decision
     return Indicator(
         TYPE_OF[kind],
         canonical,
@@ -158,25 +128,24 @@ def split_list(stored: str | None) -> tuple[str, ...]:
     return tuple(stored[1:-1].split(_SEPARATOR)) if stored else ()
 
 
-def _codes(indicator: Indicator) -> tuple[Any, ...]:
-    category = None if indicator.category is None else CATEGORIES[indicator.category]
-    techniques = join_list(indicator.mitre_techniques)
-    groups = join_list(indicator.rbac_group_names)
-    expires = None if indicator.expires_at is None else to_microseconds(indicator.expires_at)
-    codes = (
+def _decide(indicator: Indicator) -> tuple[DecisionRow, str, int | None]:
+    values = (
         TYPES[indicator.type],
         ACTIONS[indicator.action],
         SEVERITIES[indicator.severity],
-        category,
+        None if indicator.category is None else CATEGORIES[indicator.category],
         STATUSES[indicator.status],
         indicator.generate_alert,
         indicator.recommended_actions,
-        techniques,
-        groups,
-        expires,
+        join_list(indicator.mitre_techniques),
+        join_list(indicator.rbac_group_names),
+        indicator.application,
+        None if indicator.extras == NO_EXTRAS else _extras_text(indicator.extras),
     )
+    expires = None if indicator.expires_at is None else to_microseconds(indicator.expires_at)
     # No text of an indicator has control characters but tab and line breaks, so U+001E cannot be part of one.
-    return (*codes, "\x1e".join(map(_text, codes)))
+    text = "\x1e".join(map(_text, values))
+    return DecisionRow(hashlib.sha256(text.encode()).digest(), values), f"{text}\x1e{_text(expires)}", expires
 
 
 def _text(value: Any) -> str:

@@ -65,37 +65,51 @@ class UtcDateTime(TypeDecorator[datetime]):
 BigNumber = BigInteger().with_variant(Integer, "sqlite")
 
 
+# What was decided about a value, apart from the value and its texts. Lists of indicators share few decisions, so
+# that a row per distinct one keeps the rows of indicators short, and a filter by type, action or severity looks at
+# these few before it looks at a million. Rows are only ever added, never changed: history refers to them too.
+# ``type``, ``action``, ``severity``, ``category`` and ``status`` are the codes of `store.codes`;
+# ``mitre_techniques`` and ``rbac_group_names`` are lists with U+001F before, between and after the items;
+# ``extras`` is a JSON object of the rare properties; ``key`` is SHA-256 of all the others.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", BigNumber, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary(32), nullable=False, unique=True),
+    Column("type", SmallInteger, nullable=False),
+    Column("action", SmallInteger, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("category", SmallInteger),
+    Column("status", SmallInteger, nullable=False),
+    Column("generate_alert", Boolean(create_constraint=False), nullable=False),
+    Column("recommended_actions", Text),
+    Column("mitre_techniques", Text),
+    Column("rbac_group_names", Text),
+    Column("application", Text),
+    Column("extras", Text),
+)
+
+
 def _version_columns() -> list[Column[Any]]:
     """Return the columns of one version of an indicator, shared by what is and what was.
 
-    ``type``, ``action``, ``severity``, ``category`` and ``status`` are the codes of `store.codes`.
     ``subject`` is SHA-256 of (type, canonical value): together with ``action`` the identity of SPEC 9.1, and
     alone the way to every indicator about one value.
     ``value`` is null where the user wrote the canonical spelling.
-    ``mitre_techniques`` and ``rbac_group_names`` are lists with U+001F before, between and after the items.
-    ``extras`` is a JSON object of the rare properties, null where there are none.
-    ``digest`` is SHA-256 of the content; the chain of changesets is built on it.
+    ``digest`` is SHA-256 of the whole content, the decision included; the chain of changesets is built on it.
+    ``created`` and ``began`` are the changesets that created the indicator and that made this version.
     """
     return [
         Column("subject", LargeBinary(32), nullable=False),
         Column("digest", LargeBinary(32), nullable=False),
-        Column("type", SmallInteger, nullable=False),
+        Column("action", SmallInteger, nullable=False),
+        Column("decision", BigInteger, nullable=False),
         Column("canonical", Text, nullable=False),
         Column("value", Text),
-        Column("action", SmallInteger, nullable=False),
-        Column("severity", SmallInteger, nullable=False),
-        Column("category", SmallInteger),
-        Column("status", SmallInteger, nullable=False),
-        Column("generate_alert", Boolean(create_constraint=False), nullable=False),
         Column("title", Text, nullable=False),
         Column("description", Text, nullable=False),
-        Column("recommended_actions", Text),
-        Column("mitre_techniques", Text),
-        Column("rbac_group_names", Text),
         Column("expires_at", UtcDateTime),
         Column("external_id", Text),
-        Column("application", Text),
-        Column("extras", Text),
         Column("created", BigInteger, nullable=False),
         Column("began", BigInteger, nullable=False),
     ]
@@ -108,14 +122,14 @@ indicators = Table(
     *_version_columns(),
     UniqueConstraint("subject", "action"),
 )
-Index(None, indicators.c.began)
-Index(None, indicators.c.type, indicators.c.action)
-Index(
-    None,
-    indicators.c.expires_at,
-    sqlite_where=indicators.c.expires_at.is_not(None),
-    postgresql_where=indicators.c.expires_at.is_not(None),
-)
+Index(None, indicators.c.decision)
+# What a changeset created has the numbers that it gave out, one after the other: only what it changed needs an index.
+_is_changed = indicators.c.began != indicators.c.created
+Index(None, indicators.c.began, sqlite_where=_is_changed, postgresql_where=_is_changed)
+_expires = indicators.c.expires_at.is_not(None)
+Index(None, indicators.c.expires_at, sqlite_where=_expires, postgresql_where=_expires)
+_has_external_id = indicators.c.external_id.is_not(None)
+Index(None, indicators.c.external_id, sqlite_where=_has_external_id, postgresql_where=_has_external_id)
 
 indicator_history = Table(
     "indicator_history",
@@ -143,6 +157,7 @@ changesets = Table(
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("deleted", BigInteger, nullable=False),
+    Column("first_id", BigInteger, nullable=False),
     Column("next_id", BigInteger, nullable=False),
     Column("rows_digest", LargeBinary(32), nullable=False),
     Column("prev_hash", LargeBinary(32), nullable=False),

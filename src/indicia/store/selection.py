@@ -55,6 +55,17 @@ def live(table: FromClause, now: datetime) -> ColumnElement[bool]:
     return or_(table.c.expires_at.is_(None), table.c.expires_at > now)
 
 
+def begun(changeset: int, first_id: int, next_id: int) -> list[ColumnElement[bool]]:
+    """Return the conditions that together select the current versions that *changeset* began.
+
+    It created indicators numbered from *first_id* to before *next_id*; those that it changed have an index.
+    """
+    now = indicators.c
+    created = and_(now.id >= first_id, now.id < next_id, now.began == changeset, now.created == changeset)
+    changed = and_(now.began == changeset, now.began != now.created)
+    return [created, changed]
+
+
 def expired(now: datetime) -> ColumnElement[bool]:
     """Return the condition that a current indicator has expired at *now*."""
     return and_(indicators.c.expires_at.is_not(None), indicators.c.expires_at <= now)

@@ -18,7 +18,7 @@ REPLIES: Final[Mapping[str, str]] = {
     "for a new request; repeat a request exactly as it was.",
     "incomplete-body": "The connection ended before the body did. Send it again.",
     "internal-error": "A fault of ours. The log of the server has the `requestId`; please report it.",
-    "invalid-input": "Several things are wrong with what was sent; `errors` lists every one of them.",
+    "invalid-input": "What was sent is wrong; `errors` lists every fault.",
     "json-too-deep": "The JSON is nested more deeply than anything here can mean.",
     "method-not-allowed": "The path exists, but not with this method.",
     "not-acceptable": "No representation of this is one that the request accepts.",

@@ -1,16 +1,5 @@
-"""One server for each test."""
+"""The same server as the tests of recorded exchanges have."""
 
-from __future__ import annotations
+from tests.wire.conftest import door, folder, template
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.wire.doors import Door, open_door
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    with open_door(tmp_path) as opened:
-        yield opened
+__all__ = ["door", "folder", "template"]

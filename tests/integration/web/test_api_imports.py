@@ -93,7 +93,9 @@ def test_of_parallel_applications_one_counts(door: Door) -> None:
 def test_a_plan_with_refused_rows_cannot_be_applied(door: Door) -> None:
     shown = plan(door, BAD)
     assert (shown["applicable"], shown["apply"], shown["refused"]) == (False, None, 2)
-    assert [(each["line"], each["column"], each["code"]) for each in shown["problems"] if each["severity"] == "error"] == [
+    assert [
+        (each["line"], each["column"], each["code"]) for each in shown["problems"] if each["severity"] == "error"
+    ] == [
         (5, "Action", "invalid-action"),
         (6, "Title", "missing"),
     ]
