@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from indicia.cli.commands import Invocation, actor, clock, command, is_embedded, pass_invocation
+from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
 from indicia.cli.output import FAILED, OK, clean, number, plain_table, show, show_json
 from indicia.domain.errors import IndiciaError
 
@@ -74,8 +74,7 @@ def _checks(invocation: Invocation, now: datetime) -> Iterator[Check]:
     try:
         app = App.open(settings)
     except (IndiciaError, OSError) as error:
-        hint = "; the next command upgrades it" if is_embedded(settings.database_url) else ""
-        yield Check("database", "fail", clean(error) + hint)
+        yield Check("database", "fail", clean(error))
         return
     try:
         yield from _database(app, now)

@@ -109,22 +109,24 @@ def _input(name: str, stream: BinaryIO) -> Input:
     return Input(name, head, BufferedReader(_Rejoined(head, stream), HEAD_BYTES), size)
 
 
-def format_of(inputs: Sequence[Input], named: str) -> Format | None:
-    """Return the one format that all files have, None where one is no text at all."""
+def format_of(inputs: Sequence[Input], named: str, otherwise: str) -> Format | None:
+    """Return the one format that all files have, *otherwise* where all are empty, None where one is no text at all."""
     if named != "auto":
         return Format(named)
     if any(_not_a_text(each) for each in inputs):
         return None
-    found = {each.name: _detected(each.head) for each in inputs}
+    found = {each.name: kind for each in inputs if (kind := _detected(each.head)) is not None}
     if len(set(found.values())) > 1:
         told = ", ".join(f"{name} is {kind.value}" for name, kind in found.items())
         raise click.UsageError(f"the files of one call have to be of one format, and {told}")
-    return next(iter(found.values()))
+    return next(iter(found.values()), Format(otherwise))
 
 
-def _detected(head: bytes) -> Format:
+def _detected(head: bytes) -> Format | None:
     encoding = next((name for mark, name in _UTF16.items() if head.startswith(mark)), "utf-8")
     text = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+    if not text.strip():
+        return None
     first = text.split("\n", 1)[0].lower().replace(" ", "").replace("_", "")
     if "indicatortype" in first and not first.startswith(("{", "[")):
         return Format.CSV

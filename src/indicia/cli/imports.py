@@ -82,7 +82,7 @@ def import_command(
     with importing.opened(files) as inputs:
         request = importing.Request(
             inputs=inputs,
-            format=importing.format_of(inputs, format_),
+            format=importing.format_of(inputs, format_, "text" if given else "csv"),
             dry_run=dry_run,
             strict=strict,
             skip=on_error == "skip",

@@ -10,9 +10,11 @@ import click
 
 from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
 from indicia.cli.output import (
+    FAILED,
     OK,
     ROWS_REFUSED,
     clean,
+    middle,
     number,
     plain_table,
     problem_line,
@@ -277,7 +279,6 @@ def _delete_matching(
     invocation: Invocation, app: App, query: Query, *, yes: bool, dry_run: bool, reason: str | None
 ) -> tuple[int, int]:
     """Delete what matches, after asking; return how many were (or would be) deleted, and the number of one of them."""
-    from indicia.cli.listing import HEADER, row_of
     from indicia.services.indicators import Wanted, delete_matching, list_indicators
 
     wanted, now, who = Wanted(query=query), clock(), actor()
@@ -288,7 +289,7 @@ def _delete_matching(
     if dry_run or not yes:
         count = delete_matching(app.database, wanted, actor=who, now=now, dry_run=True)
         if not invocation.quiet:
-            for line in plain_table(HEADER, map(row_of, page.items), right=[0]):
+            for line in plain_table(("ID", "TYPE", "VALUE", "ACTION", "TITLE"), map(_short, page.items), right=[0]):
                 say(line)
             if page.more:
                 say(f"… and {count - len(page.items):,} more")
@@ -296,8 +297,15 @@ def _delete_matching(
             return count, one
         if not sys.stdin.isatty():
             raise click.UsageError(f"this would delete {number(count, 'indicator')}: say --yes to do it", _context())
-        click.confirm(f"Delete {number(count, 'indicator')}?", abort=True, err=True)
+        if not click.confirm(f"Delete {number(count, 'indicator')}?", err=True):
+            say("nothing was deleted")
+            _context().exit(FAILED)
     return delete_matching(app.database, wanted, actor=who, now=now, reason=reason), one
+
+
+def _short(stored: StoredIndicator) -> tuple[object, ...]:
+    indicator = stored.indicator
+    return stored.id, indicator.type, middle(indicator.value, 48), indicator.action, clean(indicator.title)[:40]
 
 
 def _changeset_that_ended(app: App, number: int) -> int | None:

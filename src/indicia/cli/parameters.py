@@ -30,6 +30,9 @@ class Name(click.ParamType[str]):
         self.name = name
         self.choices = tuple(map(str, choices))
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "|".join(self.choices) if len(self.choices) < 5 else self.name.upper()
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         by_lower = {choice.lower(): choice for choice in self.choices}
         found = by_lower.get(str(value).strip().lower())
@@ -173,17 +176,31 @@ def field_options(*, required: bool = False, more: bool = False) -> Callable[[Ca
 
     category = Name("category", (*Category, "None"))
     options = [
-        click.option("--type", type=Name("type", ObservableType), help="What the values are; default: detected."),
-        click.option("--action", type=Name("action", Action), required=required, help="What happens when it is seen."),
+        click.option(
+            "--type",
+            type=Name("type", ObservableType),
+            help=f"What the values are; default: detected. One of {_listed(ObservableType)}.",
+        ),
+        click.option(
+            "--action",
+            type=Name("action", Action),
+            required=required,
+            help=f"What happens when it is seen: {_listed(Action)}.",
+        ),
         click.option("--title", metavar="TEXT", required=required, help="Title of the alert."),
         click.option("--description", metavar="TEXT", required=required, help="Text of the alert."),
         click.option("--severity", type=Name("severity", Severity), help="Severity of the alert."),
-        click.option("--category", type=category, help="Category of the alert; None for none."),
+        click.option("--category", type=category, help=f"Category of the alert: {_listed(category.choices)}."),
         click.option("--mitre", metavar="T1234", multiple=True, help="A MITRE technique; may be repeated."),
         click.option(
             "--group", metavar="NAME", multiple=True, help="A device group that it applies to; may be repeated."
         ),
-        click.option("--expires", type=Expiry(), help="After a while (30d, 12h), at a time (UTC), or never."),
+        click.option(
+            "--expires",
+            type=Expiry(),
+            metavar="30d|TIME|never",
+            help="After a while (30d, 12h), at a time (UTC), or never.",
+        ),
         click.option("--generate-alert/--no-generate-alert", default=None, help="Whether it raises an alert."),
         click.option("--recommended-actions", metavar="TEXT", help="What to do about the alert."),
     ]
@@ -201,6 +218,10 @@ def field_options(*, required: bool = False, more: bool = False) -> Callable[[Ca
         return function
 
     return decorate
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(str, names))
 
 
 _FIELD_OF: Final[Mapping[str, str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ _COUNTS: Final = ("created", "updated", "unchanged", "held", "refused", "conflic
 _DEFENDERS_ORDER: Final = ("Allowed", "Audit", "BlockAndRemediate", "Warn", "Block")
 #: No more than this of one kind are shown while there are others, and no more are looked at to tell them apart.
 _OF_A_KIND: Final = 5
+_LINES_SHOWN: Final = 5
 _LOOKED_AT: Final = 20_000
 
 
@@ -118,33 +120,53 @@ def _print_problems(invocation: Invocation, report: ImportReport, error: Problem
     if invocation.quiet:
         looked_at = [problem for problem in looked_at if not problem.warning]
     most = MOST_PROBLEMS * 10 if invocation.verbose else MOST_PROBLEMS
-    chosen = choose(looked_at, most)
+    groups = grouped(looked_at, most)
     file = None
-    for problem in chosen:
-        if problem.file != file:
-            file = problem.file
+    for group in groups:
+        if group.first.file != file:
+            file = group.first.file
             say(f"{clean(file)}:")
-        say(f"  {'note' if problem.warning else 'refused'}: {problem_line(problem)}")
-    rest = (count if not invocation.quiet else len(looked_at)) - len(chosen)
+        say(f"  {'note' if group.first.warning else 'refused'}: {group}")
+    rest = (count if not invocation.quiet else len(looked_at)) - sum(group.count for group in groups)
     if rest > 0:
         say(f"  … and {rest:,} more (--json shows all)")
 
 
-def choose(problems: Iterable[Problem], most: int) -> list[Problem]:
-    """Return *most* of the problems, by file: refusals before notes, and some of each kind before more of one."""
-    seen: dict[tuple[str, str | None], int] = {}
+@dataclass(slots=True)
+class Group:
+    """Problems of one file that say the same."""
+
+    first: Problem
+    lines: list[int]
+    count: int = 1
+
+    def __str__(self) -> str:
+        if self.count == 1 or not self.lines:
+            return problem_line(self.first)
+        more = self.count - len(self.lines)
+        lines = ", ".join(map(str, self.lines)) + (f" and {more:,} more" if more else "")
+        return f"lines {lines}: {problem_line(replace(self.first, line=None))}"
+
+
+def grouped(problems: Iterable[Problem], most: int) -> list[Group]:
+    """Return *most* groups of equal problems, by file: refusals before notes, and all kinds before more of one."""
+    groups: dict[tuple[object, ...], Group] = {}
+    for problem in problems:
+        same = groups.get(key := (problem.file, problem.warning, problem.column, problem.message))
+        if same is None:
+            groups[key] = Group(problem, [problem.line] if problem.line else [])
+            continue
+        same.count += 1
+        if problem.line and len(same.lines) < _LINES_SHOWN:
+            same.lines.append(problem.line)
+    kinds: dict[tuple[str, str | None], int] = {}
     ranked = []
-    for place, problem in enumerate(problems):
-        kind = (problem.code, problem.column)
-        seen[kind] = seen.get(kind, 0) + 1
-        ranked.append((problem.warning, seen[kind] > _OF_A_KIND, place, problem))
-    chosen = sorted(ranked, key=lambda each: each[:3])[:most]
-    return [problem for *_rank, problem in sorted(chosen, key=_shown_by)]
-
-
-def _shown_by(ranked: tuple[bool, bool, int, Problem]) -> tuple[str, bool, int]:
-    problem = ranked[3]
-    return problem.file or "", problem.warning, problem.line or 0
+    for place, group in enumerate(groups.values()):
+        kind = (group.first.code, group.first.column)
+        kinds[kind] = kinds.get(kind, 0) + 1
+        ranked.append((group.first.warning, kinds[kind] > _OF_A_KIND, place, group))
+    chosen = [each[3] for each in sorted(ranked, key=lambda each: each[:3])[:most]]
+    return sorted(chosen, key=lambda group: (group.first.file or "", group.first.warning, group.first.line or 0))
 
 
 def _next_steps(report: ImportReport, *, failed: bool, dry_run: bool, rejects: Sequence[Path]) -> list[str]:

@@ -73,10 +73,20 @@ def _run(arguments: Sequence[str] | None, invocation: Invocation) -> int:
 
 
 def _usage(error: click.UsageError) -> int:
-    say_error(error.format_message())
+    say_error(_told(error))
     if error.ctx is not None:
         say(f"`{error.ctx.command_path} --help` shows what there is")
     return USAGE
+
+
+def _told(error: click.UsageError) -> str:
+    if not isinstance(error, click.NoSuchOption):
+        return error.format_message()
+    import difflib
+
+    near = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return clean(f"there is no option {error.option_name[:100]}{hint}")
 
 
 def sentence(error: OSError) -> str:

@@ -253,8 +253,8 @@ class Checker:
     def _category(self, given: Any, problems: list[Problem]) -> Category | None:
         if given is None or given in ("", "None", 1, "1"):
             return None
-        if isinstance(given, int) and not isinstance(given, bool):
-            given = str(given)
+        if isinstance(given, int | float) and 2 <= given < 1000 and given == int(given):
+            given = str(int(given))
         if isinstance(given, str) and given.strip().isdecimal() and len(given) < 4:
             number = int(given) - 2
             if 0 <= number < len(Category):
@@ -346,7 +346,7 @@ class Checker:
         return expires_at
 
     def _boolean(self, field: str, given: Any, problems: list[Problem]) -> bool:
-        if given is None or isinstance(given, bool):
+        if given is None or given in (True, False):  # the numbers 1 and 0 of JSON too, which equal them
             return bool(given)
         text = given.strip().lower() if isinstance(given, str) else None
         if text in _TRUE:
@@ -379,7 +379,7 @@ class Checker:
                 chosen = next((choice for name, choice in choices.items() if name.lower() == text.lower()), None)
             if chosen is not None:
                 return chosen
-        suggestion = _nearest(str(given), choices)
+        suggestion = _nearest(_cut(given, quoted=False), choices)
         hint = f"; did you mean {suggestion}?" if suggestion else ""
         problems.append(
             self._problem(
@@ -553,6 +553,14 @@ def _nearest(given: str, choices: Iterable[str]) -> str | None:
 
 
 def _cut(value: Any, *, quoted: bool = True, most: int = 200) -> str:
-    text = str(value) if not isinstance(value, str) else value
+    text = value if isinstance(value, str) else _spelled(value)
     text = text if len(text) <= most else text[:most] + "…"
     return repr(text) if quoted else text
+
+
+def _spelled(value: Any) -> str:
+    """Return a JSON value as text; Python refuses that for integers of thousands of digits and for deep lists."""
+    try:
+        return str(value)
+    except (ValueError, RecursionError):
+        return f"({type(value).__name__} that is too large to be shown)"

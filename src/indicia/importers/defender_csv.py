@@ -54,10 +54,11 @@ class DefenderCsv:
         for batch in records:
             if isinstance(batch, _Header):  # pragma: no cover - there is one, and it was taken above
                 continue
-            rows += len(batch.rows)
-            yield from _check(batch, checker, make, len(header.cells), header.line)
+            for parsed in _check(batch, checker, make, len(header.cells), header.line):
+                rows += len(parsed.read) + len(parsed.refused)
+                yield parsed
             if strict and rows > STRICT_ROWS:
-                yield Parsed(fatal=[_too_many(rows)])
+                yield Parsed(fatal=[_TOO_MANY])
                 return
 
 
@@ -177,8 +178,7 @@ def _wrong_width(line: int, row: list[str], width: int, header_line: int, make: 
     return Refusal(line, draft, (Problem("wrong-number-of-fields", message, line=line),))
 
 
-def _too_many(rows: int) -> Problem:
-    return Problem("too-many-rows", f"the file has over {rows - 1} rows; Defender takes {STRICT_ROWS} a file")
+_TOO_MANY: Final = Problem("too-many-rows", f"the file has over {STRICT_ROWS} rows; Defender takes {STRICT_ROWS} a file")
 
 
 def unguarded(draft: Draft) -> Draft:

@@ -18,7 +18,10 @@ _MARKS: Final = (
 
 
 class Block(NamedTuple):
-    """Consecutive lines without their ends: the number of the first, the bytes consumed so far."""
+    """Consecutive lines without their LF: the number of the first, the bytes consumed so far.
+
+    A CR before the LF stays: inside quotes it belongs to the text, elsewhere every format passes over it.
+    """
 
     first: int
     lines: list[str]
@@ -40,7 +43,7 @@ def blocks(source: BinaryIO) -> Iterator[Block]:
             break
     decoder = codecs.getincrementaldecoder(encoding)("surrogateescape" if encoding == "utf-8" else "replace")
     number, rest, skipping = 1, "", False
-    while data or rest:
+    while data or rest or decoder.getstate()[0]:
         final = not data
         text = rest + decoder.decode(data, final)
         lines = text.split("\n")
@@ -54,7 +57,7 @@ def blocks(source: BinaryIO) -> Iterator[Block]:
         elif skipping:
             rest = ""
         if lines:
-            _tidy(lines, text)
+            _tidy(lines)
             yield Block(number, lines, position)
             number += len(lines)
         if final:
@@ -67,8 +70,6 @@ def blocks(source: BinaryIO) -> Iterator[Block]:
         yield Block(number, [TOO_LONG], position)
 
 
-def _tidy(lines: list[str], text: str) -> None:
-    if "\r" in text:
-        lines[:] = [line.removesuffix("\r") for line in lines]
+def _tidy(lines: list[str]) -> None:
     if max(map(len, lines)) > MAX_LINE_CHARACTERS:
         lines[:] = [line if len(line) <= MAX_LINE_CHARACTERS else TOO_LONG for line in lines]

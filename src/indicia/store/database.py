@@ -75,7 +75,7 @@ class Database:
         parsed = _parse(url)
         try:
             engine = engines.engine(parsed, busy_timeout_s=busy_timeout_s)
-        except (ImportError, SQLAlchemyError) as error:
+        except (ImportError, OSError, SQLAlchemyError) as error:
             raise Unavailable(f"the database {shown(parsed)} cannot be opened: {error}") from error
         return cls(engine)
 

@@ -18,6 +18,8 @@ from sqlalchemy.pool import QueuePool
 _WRITE_LOCK: Final = 0x1D1C1A
 # Times and ids of plain lists fit in a few pages; a bulk load wants the whole unique index in memory.
 _CACHE_KIB: Final = 96 * 1024
+# Reading through a mapping saves a third of a long scan.
+_MAPPED_BYTES: Final = 1 << 30
 # SQLite allows 32,766 values a statement since 3.32; our widest table has 23 columns.
 _ROWS_AT_ONCE: Final = 1_000
 
@@ -63,6 +65,7 @@ def _sqlite(url: URL, busy_timeout_s: float) -> Engine:
             "foreign_keys = ON",
             f"cache_size = -{_CACHE_KIB}",
             "temp_store = FILE",
+            f"mmap_size = {_MAPPED_BYTES}",
             "trusted_schema = OFF",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -153,6 +156,6 @@ def rows_in(connection: Connection, select: str, values: list[Any]) -> list[tupl
     """Return the rows of ``select … IN (values)`` by the driver itself; *select* is our own text, never input."""
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
     marks = ",".join([mark] * len(values))
-    result = connection.exec_driver_sql(f"{select} IN ({marks})", tuple(values))
     # The driver's own tuples: a million of SQLAlchemy's rows cost seconds.
-    return result.cursor.fetchall() if result.cursor is not None else []
+    cursor = connection.exec_driver_sql(f"{select} IN ({marks})", tuple(values)).cursor
+    return list(cursor.fetchall())

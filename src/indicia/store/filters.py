@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, and_, case, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, false, func, not_, or_, select, true
 
 from indicia.domain.identity import subject
 from indicia.domain.query import (
@@ -105,19 +105,66 @@ _changes: Final = changesets.alias("changesets_asked")
 _decided: Final = decisions.alias("decisions_asked")
 
 
-def where(query: Query, table: FromClause, *, groups: Mapping[str, str]) -> ColumnElement[bool]:
+def where(query: Query, table: FromClause, *, groups: Mapping[str, str], walk: bool = False) -> ColumnElement[bool]:
     """Return *query* as a condition on *table*, which has the columns of `schema.indicators`.
 
-    *groups* gives the number of each device group, as text, by its name.
+    *groups* gives the number of each device group, as text, by its name. With *walk* the engine is kept from
+    using the index of decisions, for a reader that goes through the table in order anyway.
     """
     if not isinstance(query, Constant) and _asks_decisions_only(query):
-        asked = select(_decided.c.id).where(_where(query, _decided, groups=groups))
-        return table.c.decision.in_(asked)
-    return _where(query, table, groups=groups)
+        column = (table.c.decision + 0) if walk else table.c.decision
+        return column.in_(_decisions(query, groups))
+    return _where(query, table, groups, walk=walk)
 
 
-def _branch(query: Query, table: FromClause, groups: Mapping[str, str]) -> ColumnElement[bool]:
-    return _where(query, table, groups=groups) if table is _decided else where(query, table, groups=groups)
+def shared_part(query: Query, groups: Mapping[str, str]) -> Select[int] | None:
+    """Return the decisions that an indicator must have one of to match *query*, None where any will do."""
+    if isinstance(query, Constant):
+        return None
+    if _asks_decisions_only(query):
+        return _decisions(query, groups)
+    if isinstance(query, And):
+        shared = tuple(operand for operand in query.operands if _asks_decisions_only(operand))
+        return _decisions(And(shared), groups) if shared else None
+    return None
+
+
+def is_pointed(query: Query) -> bool:
+    """Return whether *query* asks for few indicators by an index that is sure to be good: a value, an id."""
+    match query:
+        case About(_, written):
+            return not written
+        case Compare(Field.ID):
+            return True
+        case Compare(Field.EXTERNAL_ID, "eq", literal, None):
+            return literal is not None
+        case In(Field.ID | Field.EXTERNAL_ID, literals, None):
+            return None not in literals
+        case And(operands):
+            return any(map(is_pointed, operands))
+        case _:
+            return False
+
+
+def asks_expiry(query: Query) -> bool:
+    """Return whether the index of expiries narrows *query* down."""
+    match query:
+        case Compare(Field.EXPIRATION_TIME, _, literal):
+            return literal is not None
+        case And(operands):
+            return any(map(asks_expiry, operands))
+        case _:
+            return False
+
+
+def _decisions(query: Query, groups: Mapping[str, str]) -> Select[int]:
+    return select(_decided.c.id).where(_where(query, _decided, groups, walk=False))
+
+
+def _branch(query: Query, table: FromClause, groups: Mapping[str, str], *, walk: bool) -> ColumnElement[bool]:
+    if table is _decided:
+        return _where(query, table, groups, walk=walk)
+    return where(query, table, groups=groups, walk=walk)
 
 
 def _asks_decisions_only(query: Query) -> bool:
@@ -134,16 +181,16 @@ def _asks_decisions_only(query: Query) -> bool:
             return query.field in _OF_DECISIONS
 
 
-def _where(query: Query, table: FromClause, *, groups: Mapping[str, str]) -> ColumnElement[bool]:
+def _where(query: Query, table: FromClause, groups: Mapping[str, str], *, walk: bool) -> ColumnElement[bool]:
     match query:
         case Constant(value):
             return true() if value else false()
         case Not(operand):
-            return not_(_branch(operand, table, groups))
+            return not_(_branch(operand, table, groups, walk=walk))
         case And(operands):
-            return and_(*(_branch(operand, table, groups) for operand in _together(And, operands, table)))
+            return and_(*(_branch(operand, table, groups, walk=walk) for operand in _together(And, operands, table)))
         case Or(operands):
-            return or_(*(_branch(operand, table, groups) for operand in _together(Or, operands, table)))
+            return or_(*(_branch(operand, table, groups, walk=walk) for operand in _together(Or, operands, table)))
         case Has(field, name):
             return _has(field, name, table, groups)
         case About():
@@ -251,8 +298,16 @@ def _bound(field: Field, literal: Scalar) -> Any:
 
 def _of_changeset(query: Compare | In | Text, table: FromClause) -> ColumnElement[bool]:
     own, name = _OF_CHANGESETS[query.field]
-    asked = select(_changes.c.id).where(_condition(query, _changes.c[name], nullable=False))
-    condition = table.c[own].in_(asked)
+    told = _condition(query, _changes.c[name], nullable=False)
+    asked = select(_changes.c.id).where(told)
+    # What a changeset created has the numbers that it gave out: bounds that an engine can go to at once. Where no
+    # changeset is asked for they are null, and IN is false already.
+    first = select(func.min(_changes.c.first_id)).where(told).scalar_subquery()
+    last = select(func.max(_changes.c.next_id)).where(told).scalar_subquery()
+    condition = and_(table.c.created.in_(asked), table.c.id >= first, table.c.id < last)
+    if own == "began":
+        created = and_(table.c.began == table.c.created, condition)
+        condition = or_(created, and_(table.c.began != table.c.created, table.c.began.in_(asked)))
     if query.field is not Field.LAST_UPDATED_BY:
         return condition
     # Nobody has updated an indicator whose version is the one that was created.

@@ -15,7 +15,7 @@ from indicia.domain.indicator import Action, Indicator, StoredIndicator
 from indicia.domain.observable import ObservableType
 from indicia.domain.precedence import Winner, Winners, wider
 from indicia.store import decisions as decisions_store
-from indicia.store import engines
+from indicia.store import engines, filters
 from indicia.store.codes import ACTIONS, TYPES
 from indicia.store.dialects import contains
 from indicia.store.rows import (
@@ -33,6 +33,10 @@ from indicia.store.schema import changesets, decisions, from_microseconds, indic
 from indicia.store.selection import Selection, begun, expired, live
 
 LOOKUP_ROWS: Final = 5_000
+#: A walk through this many indicators takes a few milliseconds.
+WALKED_FIRST: Final = 30_000
+#: To sort this many indicators takes a few milliseconds.
+FEW_ROWS: Final = 10_000
 _COLUMNS: Final = ("id", *OWN_COLUMNS, "created", "began")
 _KNOWN: Final = (
     "SELECT i.subject, i.id, i.action, i.digest, d.status, d.rbac_group_names, i.expires_at, i.began, i.created, "
@@ -82,15 +86,12 @@ class Indicators:
 
     def winners(self, most: int, now: datetime) -> list[Winner] | None:
         """Return the Allowed and Warn indicators of the network family, or None where there are over *most*."""
-        now_columns, decided = indicators.c, decisions.c
-        kinds = [
-            TYPES[kind] for kind in (ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.DOMAIN_NAME)
-        ]
-        actions = [ACTIONS[Action.ALLOWED], ACTIONS[Action.WARN]]
+        columns, decided = indicators.c, decisions.c
+        kinds = (ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.DOMAIN_NAME)
         found = self._connection.execute(
-            select(now_columns.id, decided.type, now_columns.canonical, now_columns.action, decided.rbac_group_names)
-            .join_from(indicators, decisions, decided.id == now_columns.decision)
-            .where(decided.type.in_(kinds), decided.action.in_(actions), live(indicators, now))
+            select(columns.id, decided.type, columns.canonical, columns.action, decided.rbac_group_names)
+            .join_from(indicators, decisions, decided.id == columns.decision)
+            .where(_winning(*kinds), live(indicators, now))
             .limit(most + 1)
         ).all()
         if len(found) > most:
@@ -109,8 +110,8 @@ class Indicators:
             for known in siblings:
                 if known.expires_at is None or known.expires_at > now:
                     found.add(Winner(known.id, *subjects[key], known.action, known.groups))
-        is_range = decisions.c.type == TYPES[ObservableType.IP_RANGE]
-        for stored in self._read(_select(indicators).where(is_range, live(indicators, now)).limit(10_000)):
+        ranges = _winning(ObservableType.IP_RANGE)
+        for stored in self._read(_select(indicators).where(ranges, live(indicators, now)).limit(10_000)):
             indicator = stored.indicator
             groups = indicator.rbac_group_names
             found.add(Winner(stored.id, indicator.type, indicator.canonical, indicator.action, groups))
@@ -245,12 +246,50 @@ class Indicators:
     ) -> list[StoredIndicator]:
         """Return up to *limit* of the *wanted* indicators, those with a number past *after* or under *before*."""
         table = wanted.table()
-        query = _select(table).where(*wanted.conditions(table)).order_by(*wanted.order(table)).limit(limit)
+        query = _select(table)
         if after is not None:
             query = query.where(table.c.id > after)
         if before is not None:
             query = query.where(table.c.id < before)
-        return list(self._read(query.offset(offset) if offset else query))
+        asked = wanted.query
+        ordinary = asked is None or wanted.order_by or wanted.changeset is not None or before is not None
+        if asked is None or ordinary or filters.is_pointed(asked):
+            query = query.where(*wanted.conditions(table)).order_by(*wanted.order(table)).limit(limit)
+            return list(self._read(query.offset(offset) if offset else query))
+        return self._by_number(query, wanted, limit=limit, offset=offset, after=after or 0)
+
+    def _by_number(
+        self, query: Select[Any], wanted: Selection, *, limit: int, offset: int, after: int
+    ) -> list[StoredIndicator]:
+        """Return a page in order of the numbers, fast whether many indicators match or next to none.
+
+        No engine knows which of the two it is. So: walk through the first part of the table, which is enough
+        where many match; else go on by the index where few decisions' indicators are left, or walk on.
+        """
+        now = indicators.c
+        walk = wanted.conditions(indicators, walk=True)
+        end = after + WALKED_FIRST
+        first = query.where(now.id <= end, *walk).order_by(now.id).limit(offset + limit)
+        found = list(self._read(first))
+        if len(found) < offset + limit:
+            rest = query.where(now.id > end).limit(offset + limit - len(found))
+            if self._is_rare(wanted, end):
+                rest = rest.where(*wanted.conditions(indicators)).order_by(now.id + 0)
+            else:
+                rest = rest.where(*walk).order_by(now.id)
+            found += self._read(rest)
+        return found[offset:]
+
+    def _is_rare(self, wanted: Selection, after: int) -> bool:
+        """Return whether it is sure to be cheap to go by an index to the *wanted* indicators past *after*."""
+        if wanted.query is None:
+            return False
+        shared = filters.shared_part(wanted.query, wanted.group_ids)
+        if shared is None:
+            return filters.asks_expiry(wanted.query)
+        now = indicators.c
+        some = select(literal(1)).where(now.decision.in_(shared), now.id > after).limit(FEW_ROWS + 1)
+        return self._number(select(func.count()).select_from(some.subquery())) <= FEW_ROWS
 
     def stream(self, wanted: Selection, *, page: int = 5_000) -> Iterator[StoredIndicator]:
         """Yield the *wanted* indicators in their order, never more than a page of them in memory."""
@@ -300,6 +339,14 @@ class Indicators:
     def _read(self, query: Select[Any]) -> Iterator[StoredIndicator]:
         for row in self._connection.execute(query):
             yield _stored(row)
+
+
+def _winning(*kinds: ObservableType) -> ColumnElement[bool]:
+    """Return the condition that an indicator is Allowed or Warn and of one of *kinds*, by the index of decisions."""
+    types = [TYPES[kind] for kind in kinds]
+    actions = [ACTIONS[Action.ALLOWED], ACTIONS[Action.WARN]]
+    asked = select(decisions.c.id).where(decisions.c.type.in_(types), decisions.c.action.in_(actions))
+    return indicators.c.decision.in_(asked)
 
 
 def _but(column: ColumnElement[int], keep: Sequence[int]) -> ColumnElement[bool]:

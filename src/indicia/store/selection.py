@@ -34,13 +34,13 @@ class Selection:
         """Return what to select from."""
         return indicators if self.changeset is None else as_of(self.changeset)
 
-    def conditions(self, table: FromClause) -> list[ColumnElement[bool]]:
-        """Return the conditions on *table*."""
+    def conditions(self, table: FromClause, *, walk: bool = False) -> list[ColumnElement[bool]]:
+        """Return the conditions on *table*; with *walk*, for a reader that goes through it in order."""
         found: list[ColumnElement[bool]] = []
         if not self.include_expired:
             found.append(live(table, self.now))
         if self.query is not None:
-            found.append(filters.where(self.query, table, groups=self.group_ids))
+            found.append(filters.where(self.query, table, groups=self.group_ids, walk=walk))
         if self.owner is not None:
             found.append(table.c.created.in_(select(changesets.c.id).where(changesets.c.actor == self.owner)))
         return found

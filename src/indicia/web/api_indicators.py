@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import orjson
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
-from indicia.domain.changes import Outcome
-from indicia.domain.draft import Draft, draft_of
-from indicia.domain.errors import Conflict, InvalidInput, Problem
+from indicia.domain.draft import Draft
+from indicia.domain.errors import InvalidInput, Problem
 from indicia.domain.indicator import StoredIndicator
-from indicia.domain.query import Field, InvalidFilter, OrderBy
-from indicia.domain.query import Query as FilterTree
-from indicia.domain.query_literals import moment
-from indicia.domain.query_text import parse_filter
-from indicia.exporters.entity import entity
-from indicia.importers.ndjson import READ_ONLY, unknown_properties
-from indicia.services import changesets, groups, idempotency, indicators
+from indicia.domain.query import Field, OrderBy
+from indicia.services import changesets, idempotency, indicators
 from indicia.services.idempotency import Reply
-from indicia.services.indicators import Wanted, Written
+from indicia.services.indicators import Wanted
 from indicia.store.database import Database
 from indicia.web import api_models as models
 from indicia.web.api_call import (
-    MOST_NUMBER,
     Call,
     CallDep,
     Cursor,
@@ -46,6 +37,7 @@ from indicia.web.api_call import (
     text_of,
     version_of,
 )
+from indicia.web.api_shapes import as_of, created, draft_from, etag, group_ids_of, native, parsed, shown
 from indicia.web.dependencies import JsonBodyDep
 from indicia.web.problems import documented
 
@@ -53,8 +45,6 @@ COUNTED_AT_MOST: Final = 10_000
 DELETED_AT_MOST: Final = 10_000
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
-# Of a create that is refused, these say that what is stored is in the way, and not what was sent.
-_TAKEN: Final = frozenset({"already-exists", "not-yours"})
 _EXAMPLE_PATCH: Final = {"severity": "Medium", "expirationTime": None}
 
 router = APIRouter(prefix="/v1/indicators", tags=["Indicators"], default_response_class=Response)
@@ -295,52 +285,13 @@ def delete_indicators(call: CallDep, body: JsonBodyDep, *, key: Key = None, dry_
     return call.once(key, lambda: orjson.dumps(body), whole, changes=not dry_run)
 
 
-# -- shapes -----------------------------------------------------------------------------------------------------------
-
-
-def native(stored: StoredIndicator, group_ids: Mapping[str, str]) -> dict[str, Any]:
-    """Return the entity of our own API: that of the compat API with names for numbers, and what only we have."""
-    category = stored.indicator.category
-    return entity(stored, group_ids) | {
-        "category": category.value if category else None,
-        "overrideReason": stored.indicator.extras.override_reason,
-        "etag": etag(stored),
-        "changeset": stored.began,
-    }
-
-
-def etag(stored: StoredIndicator) -> str:
-    """Return the strong ETag of this version."""
-    return f'"{stored.id}-{stored.began}"'
-
-
-def group_ids_of(database: Database) -> dict[str, str]:
-    """Return the number of each device group by name."""
-    return {group.name: str(group.id) for group in groups.list_groups(database)}
-
-
-def shown(stored: StoredIndicator, group_ids: Mapping[str, str], problems: Sequence[Problem]) -> Reply:
-    """Return the answer to a write: the indicator as it is now, and what there is to know about it."""
-    body = native(stored, group_ids) | {"warnings": [problem.as_dict() for problem in problems]}
-    return reply(body, headers={"ETag": etag(stored)})
-
-
-def created(written: Written, group_ids: Mapping[str, str], *, dry_run: bool) -> Reply:
-    """Return the answer to a create; raises `Conflict` or `InvalidInput` where it was refused."""
-    problems = [replace(problem, line=None) for problem in written.problems]  # there is no file
-    errors = [problem for problem in problems if not problem.warning]
-    if written.outcome is Outcome.REFUSED:
-        if any(problem.code in _TAKEN for problem in errors):
-            raise Conflict(errors[0].message, errors)
-        raise InvalidInput(errors)
-    if dry_run or written.stored is None:
-        warnings = [problem.as_dict() for problem in problems]
-        return reply({"dryRun": True, "outcome": written.outcome.value, "indicator": None, "warnings": warnings})
-    answer = shown(written.stored, group_ids, problems)
-    return answer._replace(status=201, headers={**answer.headers, "Location": f"/v1/indicators/{written.stored.id}"})
-
-
-def edited(call: Call, number: int, version: int | None, reason: str | None, change: Any) -> Response:
+def edited(
+    call: Call,
+    number: int,
+    version: int | None,
+    reason: str | None,
+    change: Callable[[StoredIndicator], tuple[Draft, Sequence[Problem]]],
+) -> Response:
     """Give indicator *number* what *change* makes of it, and answer with what it is now."""
     with stale_is_refused():
         written = indicators.edit(
@@ -356,43 +307,6 @@ def edited(call: Call, number: int, version: int | None, reason: str | None, cha
     if written.stored is None:  # pragma: no cover - an edit that is refused raises
         raise AssertionError("an edit gives the indicator back")
     return sent(shown(written.stored, group_ids_of(call.database), written.problems))
-
-
-# -- what comes in ----------------------------------------------------------------------------------------------------
-
-
-def draft_from(body: Any, base: Draft | None = None) -> tuple[Draft, tuple[Problem, ...]]:
-    """Return the draft that a JSON object spells, and a problem for every property that nobody may set (SPEC 9.32)."""
-    draft, unknown = draft_of(object_of(body), base)
-    problems = [_read_only(name) for name in unknown if name.lower() in READ_ONLY]
-    return draft, (*problems, *unknown_properties(unknown))
-
-
-def parsed(filter: str | None) -> FilterTree | None:
-    """Return the tree of *filter*; `InvalidInput` names the place where it cannot be understood."""
-    if filter is None:
-        return None
-    try:
-        return parse_filter(filter)
-    except InvalidFilter as fault:
-        raise InvalidInput([Problem("invalid-filter", str(fault), "filter", fault.token, fault.allowed)]) from None
-
-
-def as_of(at: str | None) -> datetime | int | None:
-    """Return the moment or the changeset that *at* names."""
-    if at is None:
-        return None
-    if at.isascii() and at.isdecimal() and len(at) < 20 and int(at) <= MOST_NUMBER:
-        return int(at)
-    found = moment(at)
-    if found is None:
-        message = f"{at!r} is neither a time nor the number of a changeset"
-        raise InvalidInput([Problem("invalid-time", message, "at", at, ("2026-01-31T12:00:00Z", "42"))])
-    return found.at
-
-
-def _read_only(name: str) -> Problem:
-    return Problem("read-only-property", f"{name[:100]} is set by the server; leave it out", name[:100])
 
 
 def _filter(filter: Any) -> str:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, FromClause, create_engine, insert, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
-from indicia.domain.identity import subject
 from indicia.domain.indicator import Action, Category, Indicator, Severity, Status, StoredIndicator
 from indicia.domain.observable import ObservableType, canonical
 from indicia.domain.query import CATEGORY_NUMBERS, KINDS, NAMES, Field, Has, Kind, OrderBy, Query
@@ -22,7 +21,8 @@ from indicia.domain.query_memory import _READ, matches
 from indicia.domain.query_text import MAX_DEPTH, MAX_IN, parse_filter, parse_orderby
 from indicia.store import codes, filters
 from indicia.store.filters import order_by, where
-from indicia.store.schema import changesets, indicator_history, indicators, metadata
+from indicia.store.rows import DECISION_COLUMNS, OWN_COLUMNS, Encoder
+from indicia.store.schema import changesets, decisions, indicator_history, indicators, metadata
 
 # Small pools, so that hits are common; in them what engines are known to take differently.
 TEXTS = [
@@ -128,44 +128,32 @@ def _rows() -> list[StoredIndicator]:
     return list(rows.values())
 
 
-def _listed(items: tuple[str, ...]) -> str | None:
-    return "\x1f" + "\x1f".join(items) + "\x1f" if items else None
-
-
-def _columns(row: StoredIndicator) -> dict[str, Any]:
-    asked = row.indicator
-    return {
-        "id": row.id,
-        "subject": subject(asked.type, asked.canonical),
-        "digest": bytes(32),
-        "type": codes.TYPES[asked.type],
-        "canonical": asked.canonical,
-        "value": None if asked.value == asked.canonical else asked.value,
-        "action": codes.ACTIONS[asked.action],
-        "severity": codes.SEVERITIES[asked.severity],
-        "category": None if asked.category is None else codes.CATEGORIES[asked.category],
-        "status": codes.STATUSES[asked.status],
-        "generate_alert": asked.generate_alert,
-        "title": asked.title,
-        "description": asked.description,
-        "recommended_actions": asked.recommended_actions,
-        "mitre_techniques": _listed(asked.mitre_techniques),
-        "rbac_group_names": _listed(asked.rbac_group_names),
-        "expires_at": asked.expires_at,
-        "external_id": asked.external_id,
-        "application": asked.application,
-        "created": row.created,
-        "began": row.began,
-    }
+def _columns(row: StoredIndicator) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the columns of *row* and those of a decision of its own."""
+    *own, decision = Encoder().encode(row.indicator)
+    version = dict(zip(OWN_COLUMNS, [*own, row.id], strict=True))
+    version |= {"id": row.id, "created": row.created, "began": row.began, "expires_at": row.indicator.expires_at}
+    decided = dict(zip(DECISION_COLUMNS, decision.values, strict=True))
+    return version, decided | {"id": row.id, "key": row.id.to_bytes(32, "big")}
 
 
 def store(connection: Connection) -> None:
     """Make the tables and put every row in them."""
     metadata.create_all(connection)
-    more = {"kind": "import", "details": "{}", "created": 0, "updated": 0, "deleted": 0, "next_id": 0}
+    more = {
+        "kind": "import",
+        "details": "{}",
+        "created": 0,
+        "updated": 0,
+        "deleted": 0,
+        "first_id": 0,
+        "next_id": (1 << 63) - 1,
+    }
     digests = dict.fromkeys(("rows_digest", "prev_hash", "hash"), bytes(32))
     connection.execute(insert(changesets), [changeset | more | digests for changeset in CHANGESETS])
-    connection.execute(insert(indicators), [_columns(row) for row in ROWS])
+    pairs = [_columns(row) for row in ROWS]
+    connection.execute(insert(decisions), [decided for _, decided in pairs])
+    connection.execute(insert(indicators), [version for version, _ in pairs])
 
 
 ROWS = _rows()

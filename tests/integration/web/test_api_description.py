@@ -70,9 +70,7 @@ def test_every_code_is_explained() -> None:
 def test_the_reference_of_problems_is_up_to_date() -> None:
     file = ROOT / "docs" / "reference" / "problems.md"
     made = problem_codes.as_markdown()
-    assert file.read_text("utf-8") == made, (
-        "python -c 'from indicia.web.problem_codes import *; print(as_markdown(), end=\"\")' > docs/reference/problems.md"
-    )
+    assert file.read_text("utf-8") == made, "run `python -m tools.problems > docs/reference/problems.md`"
 
 
 # -- pages ------------------------------------------------------------------------------------------------------------
@@ -194,6 +192,7 @@ def test_the_examples_of_the_document_work(door: Door) -> None:
 # -- schemathesis -----------------------------------------------------------------------------------------------------
 
 
+EXAMPLES = 10
 CHECKS = (
     not_a_server_error,
     status_code_conformance,
@@ -203,6 +202,20 @@ CHECKS = (
 )
 
 
+def try_operation(door: Door, operation: Any, mode: GenerationMode, known_id: str, examples: int) -> None:
+    """Send what the document says of *operation*, or what it forbids, and look at the answers."""
+
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode), number=integers(0, 9))
+    def try_it(case: Any, number: int) -> None:
+        if "id" in (case.path_parameters or {}) and number < 7:  # else nearly all would lead nowhere
+            case.path_parameters["id"] = known_id or str(number)
+        case.validate_response(case.call(headers=door.headers), checks=CHECKS)
+
+    with suppress(Unsatisfiable):  # an operation without anything that could be sent wrongly
+        try_it()
+
+
 @pytest.mark.slow
 def test_whatever_the_document_allows_gets_a_documented_answer(door: Door) -> None:
     """Whatever it does not allow, too: half of what is sent is wrong on purpose."""
@@ -210,21 +223,19 @@ def test_whatever_the_document_allows_gets_a_documented_answer(door: Door) -> No
         create(door, indicatorValue="com" if n == 1 else f"{n}.example")
     plan = send(door, GOOD, "dryRun=true").json()
     document = schemathesis.openapi.from_asgi("/openapi.json", door.http.app).include(path_regex="^/v1/")
-    tried: set[str] = set()
+    labels = []
     for result in document.get_all_operations():
         operation = result.ok()
+        labels.append(operation.label)
         for mode in GenerationMode.POSITIVE, GenerationMode.NEGATIVE:
-
-            @settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-            @given(case=operation.as_strategy(generation_mode=mode), number=integers(0, 9))
-            def try_it(case: Any, number: int) -> None:
-                if "id" in (case.path_parameters or {}) and number < 7:  # else nearly all would lead nowhere
-                    case.path_parameters["id"] = plan["id"] if "imports" in operation.path else str(number)
-                reply = case.call(headers=door.headers)
-                case.validate_response(reply, checks=CHECKS)
-                tried.add(operation.label)
-
-            with suppress(Unsatisfiable):  # an operation without anything to be sent wrongly
-                try_it()
-    assert len(tried) == 20
+            try_operation(door, operation, mode, plan["id"] if "imports" in operation.path else "", EXAMPLES)
+    assert len(labels) == 20
     assert door.get("/v1/verification").json()["intact"] is True
+
+
+def test_the_reference_names_every_operation_and_parameter(door: Door) -> None:
+    text = (ROOT / "docs" / "reference" / "api.md").read_text("utf-8")
+    for path, method, operation in operations(door.get("/openapi.json").json()):
+        assert f"`{method.upper()} {path}`" in text
+        for parameter in operation.get("parameters", []):
+            assert parameter["in"] == "path" or f"`{parameter['name']}" in text, parameter["name"]

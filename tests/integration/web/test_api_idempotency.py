@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +13,11 @@ import pytest
 import time_machine
 
 from indicia.domain.access import Actor
+from indicia.domain.draft import draft_of
+from indicia.domain.errors import Conflict, NotFound
 from indicia.services.idempotency import Asked, Reply, once
-from indicia.services.indicators import submit
-from indicia.store.database import Database
+from indicia.services.indicators import delete, submit
+from indicia.store.database import Database, Transaction
 from tests.integration.web.test_api_imports import GOOD, send
 from tests.integration.web.test_api_indicators import problem
 from tests.wire.doors import ADMIN, Door, indicator
@@ -126,8 +130,6 @@ def asked(what: bytes = b"x") -> Asked:
 
 def writing(door: Door, value: str, actor: Actor = ADMIN) -> Any:
     def work(database: Database) -> Reply:
-        from indicia.domain.draft import draft_of
-
         draft, _ = draft_of(indicator(indicatorValue=value))
         submit(database, [draft], actor=actor, now=NOW, guard=door.app.guard)
         return Reply(201, {}, value.encode())
@@ -156,8 +158,6 @@ def test_a_claim_without_an_answer_holds_for_two_minutes(door: Door) -> None:
     database = door.app.database
     with database.transaction() as tx:  # what a process leaves behind that is killed while it works
         tx.idempotency_keys.claim(ADMIN.id, "k", asked().request_sha256, NOW)
-    from indicia.domain.errors import Conflict
-
     for later in (timedelta(0), timedelta(seconds=119)):
         with pytest.raises(Conflict):
             once(database, asked(), writing(door, "a.example"), now=NOW + later)
@@ -167,45 +167,31 @@ def test_a_claim_without_an_answer_holds_for_two_minutes(door: Door) -> None:
 
 
 def test_one_that_was_taken_over_writes_nothing_when_it_wakes(door: Door) -> None:
-    """The first sleeps between its claim and its transaction for so long that a repetition takes over."""
-    from indicia.domain.errors import Conflict
-
+    """The first sleeps between its claim and its transaction, for so long that a repetition takes over."""
     database = door.app.database
-
-    class Sleepy(Database):
-        woken = False
-
-        def transaction(self) -> Any:  # type: ignore[override]  # a context manager all the same
-            if self.woken:
-                return super().transaction()
-            self.woken = True  # the claim is made; the next transaction is that of the work
-            claim = super().transaction()
-            return claim
-
-    first = Sleepy(database.engine)
     began: list[Reply] = []
 
-    def take_over(joined: Database) -> Reply:
+    class Sleepy(Database):
+        transactions = 0
+
+        @contextmanager
+        def transaction(self) -> Iterator[Transaction]:
+            self.transactions += 1
+            if self.transactions == 2:  # the first was the claim
+                began.append(once(database, asked(), writing(door, "a.example"), now=NOW + timedelta(minutes=5)))
+            with super().transaction() as tx:
+                yield tx
+
+    def never(_joined: Database) -> Reply:
         raise AssertionError("it must not come to this")
 
-    original = first.transaction
-
-    def after_the_claim() -> Any:
-        if first.woken and not began:
-            began.append(once(database, asked(), writing(door, "a.example"), now=NOW + timedelta(minutes=5)))
-        return original()
-
-    first.transaction = after_the_claim  # type: ignore[method-assign]  # only for this one object
     with pytest.raises(Conflict):
-        once(first, asked(), take_over, now=NOW)
-    assert once(database, asked(), take_over, now=NOW + timedelta(minutes=6)).body == began[0].body
+        once(Sleepy(database.engine), asked(), never, now=NOW)
+    assert once(database, asked(), never, now=NOW + timedelta(minutes=6)).body == began[0].body
     assert len(door.get("/v1/indicators").json()["items"]) == 1
 
 
 def test_a_part_that_fails_takes_back_only_itself(door: Door) -> None:
-    from indicia.domain.errors import NotFound
-    from indicia.services.indicators import delete
-
     def work(joined: Database) -> Reply:
         writing(door, "a.example")(joined)
         with pytest.raises(NotFound):

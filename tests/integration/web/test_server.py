@@ -284,10 +284,7 @@ def test_what_the_first_run_prints_works(serve: Callable[..., subprocess.Popen[s
     httpx.get(f"{address}/healthz")
     process.send_signal(signal.SIGTERM)
     text = process.communicate(timeout=20)[0]
-    found = {
-        name: value
-        for name, value in re.findall(r"^  (tenant id|client id|client secret|token URL) +(\S+)$", text, re.M)
-    }
+    found = dict(re.findall(r"^  (tenant id|client id|client secret|token URL) +(\S+)$", text, re.MULTILINE))
     assert len(found) == 4
     assert "indicia import" in text
 

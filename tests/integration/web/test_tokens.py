@@ -251,7 +251,8 @@ def test_the_key_is_kept_and_is_for_nobody_else(tmp_path: Path) -> None:
 
 def test_processes_that_start_at_once_end_up_with_one_key(tmp_path: Path) -> None:
     file = tmp_path / "indicia.key"
-    program = "import pathlib, sys; from indicia.web.tokens import Tokens; print(Tokens.open(pathlib.Path(sys.argv[1])).key_id)"
+    imports = "import pathlib, sys; from indicia.web.tokens import Tokens"
+    program = f"{imports}; print(Tokens.open(pathlib.Path(sys.argv[1])).key_id)"
     command = [sys.executable, "-c", program, str(file)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
     ids: list[str] = []

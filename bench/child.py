@@ -1,0 +1,91 @@
+"""One measured piece of work in a process of its own, so that its time and its memory are its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import resource
+import sqlite3
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ACTOR = "bench"
+
+
+def bare(source: str, database: str) -> dict[str, Any]:
+    """Load the file as somebody would who checks nothing: csv.reader to executemany, one unique index."""
+    connection = sqlite3.connect(database)
+    columns = ",".join(f"c{number}" for number in range(12))
+    connection.execute(f"CREATE TABLE t ({columns})")
+    connection.execute("CREATE UNIQUE INDEX u ON t (c0, c1, c3)")
+    with Path(source).open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        next(reader)
+        connection.executemany(f"INSERT OR IGNORE INTO t VALUES ({','.join('?' * 12)})", reader)
+    connection.commit()
+    count = connection.execute("SELECT count(*) FROM t").fetchone()[0]
+    connection.close()
+    return {"rows": count}
+
+
+def ours(source: str, database: str) -> dict[str, Any]:
+    """Import the file with everything that an import does."""
+    from indicia.app import App
+    from indicia.domain.access import Actor, Permission, Source
+    from indicia.services import imports
+    from indicia.settings import Settings
+
+    app = App.open(Settings.from_environment(f"sqlite:///{database}"), upgrade=True)
+    actor = Actor(ACTOR, ACTOR, Source.CLI, frozenset(Permission))
+    with Path(source).open("rb") as file:
+        report = imports.import_indicators(
+            app.database,
+            [imports.Source("bench.csv", file)],
+            imports.Options(skip_bad_rows=True),
+            actor=actor,
+            now=datetime.now(UTC),
+            guard=app.guard,
+        )
+    counts = report.counts()
+    app.close()
+    return {name: counts[name] for name in ("created", "updated", "unchanged", "refused", "held", "changeset")}
+
+
+def undo(changeset: str, database: str) -> dict[str, Any]:
+    """Take an import back."""
+    from indicia.app import App
+    from indicia.domain.access import Actor, Permission, Source
+    from indicia.services import changesets
+    from indicia.settings import Settings
+
+    app = App.open(Settings.from_environment(f"sqlite:///{database}"))
+    actor = Actor(ACTOR, ACTOR, Source.CLI, frozenset(Permission))
+    undone = changesets.undo(app.database, int(changeset), actor=actor, now=datetime.now(UTC))
+    app.close()
+    return {"deleted": undone.deleted}
+
+
+def verify(_nothing: str, database: str) -> dict[str, Any]:
+    """Prove the chain."""
+    from indicia.app import App
+    from indicia.services import changesets
+    from indicia.settings import Settings
+
+    app = App.open(Settings.from_environment(f"sqlite:///{database}"))
+    _head, faults = changesets.verify_chain(app.database)
+    app.close()
+    return {"faults": len(faults)}
+
+
+WORK = {"bare": bare, "ours": ours, "undo": undo, "verify": verify}
+
+if __name__ == "__main__":
+    name, argument, database = sys.argv[1:4]
+    began = time.perf_counter()
+    result = WORK[name](argument, database)
+    result["seconds"] = time.perf_counter() - began
+    result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(result))
