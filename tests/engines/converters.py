@@ -79,14 +79,14 @@ def as_it_is(*endings: str) -> Callable[[Path], Iterator[Part]]:
 
 # -- maltrail ---------------------------------------------------------------------------------------------------------
 
-_WITH_PORT: Final = re.compile(r"^((?:\d{1,3}\.){3}\d{1,3}):\d{1,5}(?=\s|$)", re.MULTILINE)
+_WITH_PORT: Final = re.compile(r"^(?:((?:\d{1,3}\.){3}\d{1,3})|\[([0-9a-f:.]+)\]):\d{1,5}(?=\s|$)", re.MULTILINE)
 
 
 def maltrail(root: Path) -> Iterator[Part]:
     """Yield the trails with ``address:port`` cut to the address; names, paths and comments stay as they are."""
     for path in files(root, ".txt"):
         text = path.read_bytes().decode("utf-8", "surrogateescape")
-        yield Part(str(path.relative_to(root)), _WITH_PORT.sub(r"\1", text).encode("utf-8", "surrogateescape"))
+        yield Part(str(path.relative_to(root)), _WITH_PORT.sub(r"\1\2", text).encode("utf-8", "surrogateescape"))
 
 
 # -- ESET -------------------------------------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ _FEEDS: Final = (
     Feed("maltrail, every 20th file", "maltrail", Format.TEXT, _every(20, maltrail), _TRAILS),
     Feed("ESET, hash lists", "eset-malware-ioc", Format.TEXT, as_it_is(".md5", ".sha1", ".sha256"), "as they are"),
     Feed("ESET, reports", "eset-malware-ioc", Format.TEXT, asciidoc, "listing blocks, words of bullets and cells"),
-    Feed("ESET, MISP events", "eset-malware-ioc", Format.CSV, misp, "attributes of nine types"),
+    Feed("ESET, MISP events", "eset-malware-ioc", Format.CSV, misp, "attributes that are values"),
     Feed("Unit 42, text", "pan-unit42-iocs", Format.TEXT, as_it_is(".txt", ".text", ".md"), "as they are, prose too"),
     Feed("Unit 42, CSV", "pan-unit42-iocs", Format.TEXT, foreign_csv, "cells under headings that name a value"),
     Feed("Unit 42, STIX 2.0", "pan-unit42-iocs", Format.CSV, stix(".json"), "comparisons of patterns"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indicia.domain.access import Actor, Permission, Source as Door
+from indicia.domain.access import Actor, Permission
+from indicia.domain.access import Source as Door
 from indicia.domain.changes import Step
 from indicia.domain.draft import NOTHING_GIVEN
 from indicia.domain.guard import Guard
@@ -36,7 +36,7 @@ class Heard(Listener):
     refusals: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[str]] = field(default_factory=dict)
-    kept: set[tuple[str, str]] = field(default_factory=set)
+    values: set[tuple[str, str]] = field(default_factory=set)
     guard: Guard = field(default_factory=Guard.default)
 
     def refused(self, file: str, refusal: Refusal) -> None:
@@ -54,7 +54,7 @@ class Heard(Listener):
             indicator = candidate.indicator
             self.lines[file, candidate.line] += 1
             self.outcomes[outcome.value] += 1
-            self.kept.add((indicator.type.value, indicator.canonical))
+            self.values.add((indicator.type.value, indicator.canonical))
             if outcome == "held":
                 reason = self.guard.reason(indicator.type, indicator.canonical)
                 assert reason is not None, "what is held has a reason"
@@ -79,6 +79,17 @@ class Result:
     def count(self, outcome: str) -> int:
         """Return how many records had *outcome*."""
         return self.report.total(outcome)
+
+    def row(self) -> str:
+        """Return the line of the table in docs/reference/real-data.md."""
+        refused, held = (_reasons(found) for found in (self.heard.refusals, self.heard.held))
+        counts = [self.files, self.records, *map(self.count, ("created", "unchanged", "held", "refused"))]
+        cells = [self.feed.name, *(f"{count:,}" for count in counts), refused, held]
+        return f"| {' | '.join(cells)} |"
+
+
+def _reasons(found: Counter[str]) -> str:
+    return ", ".join(f"{code} {count:,}" for code, count in sorted(found.items(), key=lambda each: (-each[1], each[0])))
 
 
 def expected_lines(part: Part, kind: Format) -> list[int]:

@@ -40,7 +40,7 @@ MAX_TOKENS: Final = 2_000
 MAX_DEPTH: Final = 20
 MAX_IN: Final = 500
 #: SQLite refuses expressions that are 1,000 deep, and a chain of ``or`` is as deep as it is long.
-MAX_CONDITIONS: Final = 500
+MAX_CONDITIONS: Final = 400
 MAX_ORDER: Final = 5
 
 # One token from where the last one ended. Nothing in it can be matched in two ways and no repetition gives back

@@ -207,20 +207,22 @@ def _opened(settings: Settings) -> Iterator[App]:
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """Give a socket that takes connections already: whoever reads the address may connect at once."""
+    if not 0 <= port <= 65_535:
+        raise Unavailable(f"there is no port {port}; allowed: 0 (any that is free) to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise Unavailable(f"{host} port {port} is no address to listen on: {error}") from None
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
             listener.listen(2048)
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
+        except OSError as error:
+            why = error.strerror or error
             raise Unavailable(
                 f"port {port} on {host} cannot be used ({why}); stop what uses it, or choose another with --port"
             ) from None

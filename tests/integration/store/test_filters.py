@@ -18,7 +18,7 @@ from indicia.domain.indicator import Action, Category, Indicator, Severity, Stat
 from indicia.domain.observable import ObservableType, canonical
 from indicia.domain.query import CATEGORY_NUMBERS, KINDS, NAMES, Field, Has, Kind, OrderBy, Query
 from indicia.domain.query_memory import _READ, matches
-from indicia.domain.query_text import MAX_DEPTH, MAX_IN, parse_filter, parse_orderby
+from indicia.domain.query_text import MAX_CONDITIONS, MAX_DEPTH, MAX_IN, parse_filter, parse_orderby
 from indicia.store import codes, filters
 from indicia.store.filters import order_by, where
 from indicia.store.rows import DECISION_COLUMNS, OWN_COLUMNS, Encoder
@@ -291,7 +291,8 @@ def _rank(field: Field, row: StoredIndicator) -> tuple[bool, Any]:
 def test_the_tables_of_the_filter_know_every_field() -> None:
     known = set(filters._COLUMNS) | set(filters._OF_CHANGESETS) | {Field.INDICATOR_VALUE}
     assert known == set(Field)
-    nullable = {field for field, name in filters._COLUMNS.items() if indicators.c[name].nullable}
+    home = {field: decisions if field in filters._OF_DECISIONS else indicators for field in filters._COLUMNS}
+    nullable = {field for field, name in filters._COLUMNS.items() if home[field].c[name].nullable}
     assert nullable | {Field.LAST_UPDATED_BY} == filters._NULLABLE
 
 
@@ -376,9 +377,9 @@ def test_a_prefix_can_be_found_by_an_index(database: Connection) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        " or ".join(["id eq 1"] * 499),
-        " and ".join(["generateAlert"] * 450),
-        "rbacGroupNames in (" + ",".join(f"'{n}'" for n in range(MAX_IN)) + ")",
+        " or ".join(["id eq 1"] * (MAX_CONDITIONS - 1)),
+        " and ".join(["generateAlert"] * MAX_CONDITIONS),
+        "rbacGroupNames in (" + ",".join(f"'{n}'" for n in range(MAX_CONDITIONS)) + ")",
         "indicatorValue in (" + ",".join(f"'{n}.x'" for n in range(MAX_IN)) + ")",
         "id eq 1 or id eq 2 and (" * MAX_DEPTH + "id eq 3" + ")" * MAX_DEPTH,
         "not (id eq 1 or id eq 2 and (" * (MAX_DEPTH // 3) + "createdBy eq 'a'" + "))" * (MAX_DEPTH // 3),

@@ -270,8 +270,7 @@ def test_it_serves_from_its_first_line_on_until_a_signal(
     address = process.stdout.readline().strip()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
     assert httpx.get(f"{address}/healthz").json() == {"status": "ok"}
-    process.send_signal(number)
-    out, errors = process.communicate(timeout=20)
+    out, errors = stop(process, number)
     assert process.returncode == 0, errors
     assert out.endswith("closed\n")
     assert all(json.loads(line)["event"] for line in errors.splitlines())
@@ -281,9 +280,7 @@ def test_what_the_first_run_prints_works(serve: Callable[..., subprocess.Popen[s
     process = serve(first_run=True)
     assert process.stdout is not None
     address = process.stdout.readline().strip()
-    httpx.get(f"{address}/healthz")
-    process.send_signal(signal.SIGTERM)
-    text = process.communicate(timeout=20)[0]
+    text = stop(process)[0]
     found = dict(re.findall(r"^  (tenant id|client id|client secret|token URL) +(\S+)$", text, re.MULTILINE))
     assert len(found) == 4
     assert "indicia import" in text
@@ -300,8 +297,17 @@ def test_what_the_first_run_prints_works(serve: Callable[..., subprocess.Popen[s
     reply = httpx.post(found["token URL"].replace(address, new), data=form)
     headers = {"Authorization": f"Bearer {reply.json()['access_token']}"}
     assert httpx.post(f"{new}/api/indicators", json=indicator(), headers=headers).status_code == 200
-    process.send_signal(signal.SIGTERM)
-    assert found["client secret"] not in process.communicate(timeout=20)[0]
+    assert found["client secret"] not in stop(process)[0]
+
+
+def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[str, str]:
+    """Return what else *process* prints on stdout and stderr, told to stop by a signal."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.send_signal(number)
+    out, errors = process.stdout.read(), process.stderr.read()
+    process.wait(20)
+    return out, errors
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence(folder: Path) -> None:
