@@ -181,7 +181,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         report, database = measure_imports(Path(folder), arguments.rows, arguments.runs)
         report += measure_lists(database)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    engine = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {engine}"
     text = "\n".join(["# What was measured", "", f"{datetime.now(UTC):%Y-%m-%d}, {machine}.", "", *report])
     print(text)
     (Path(__file__).parent / "RESULTS.md").write_text(text.rstrip() + "\n", encoding="utf-8")

@@ -54,7 +54,7 @@ class App:
 
 
 def _tune_collector() -> None:
-    """Let the collector run rarely: imports make millions of objects and no cycles, and it took a third of their time."""
+    """Let the collector run rarely: imports make millions of objects and no cycles, and it took a third of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
 

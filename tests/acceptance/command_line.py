@@ -85,13 +85,3 @@ class Terminal:
             out, err = process.communicate(given, timeout=120)
         assert "Traceback" not in (err or "")
         return Finished(process.returncode, out or "", err or "")
-
-
-def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Return somebody at a command line in *tmp_path*; what a run sets in this process is put back."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.chdir(tmp_path)
-    return Terminal(tmp_path, capsys)
-
-
-at_terminal = pytest.fixture(name="terminal")(terminal)

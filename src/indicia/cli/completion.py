@@ -19,9 +19,9 @@ _VARIABLE = "_INDICIA_COMPLETE"
 )
 @click.argument("shell", type=Name("shell", ("bash", "zsh", "fish")), metavar="bash|zsh|fish")
 def completion_command(shell: str) -> None:
-    """Print a script that completes commands, options and names in your shell.
+    """Print a script that completes commands in your shell.
 
-    Install it as shown above, then start a new shell.
+    It completes options and names too. Install it as shown above, then start a new shell.
     """
     from click.shell_completion import get_completion_class
 

@@ -22,7 +22,8 @@ from indicia.cli.report import print_json, print_report
 from indicia.cli.rows import Rows
 from indicia.domain.draft import Draft
 from indicia.domain.errors import Problem
-from indicia.services.imports import FileReport, Format, ImportReport, Options, Source, import_indicators
+from indicia.services.import_report import FileReport, ImportReport
+from indicia.services.imports import Format, Options, Source, import_indicators
 
 HEAD_BYTES: Final = 64 * 1024
 _PACKED: Final = {

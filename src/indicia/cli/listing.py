@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
@@ -84,6 +84,12 @@ def list_command(
             return
         printers: dict[bool, Callable[[_Found], None]] = {as_json: _print_json, jsonl: _print_lines, csv: _print_csv}
         with _read(app, wanted, now, limit) as read:
+            first = next(read.items, None)
+            if first is not None:
+                read = read._replace(items=chain([first], read.items))
+            elif not (as_json or jsonl or csv):
+                invocation.tell("there are none that match" if query else "there are none")
+                return
             printers.get(True, _print_table)(read)
         if read.more:
             every = count_indicators(app.database, wanted, actor=actor(), now=now)

@@ -13,7 +13,8 @@ import orjson
 from indicia.cli.commands import Invocation
 from indicia.cli.output import MOST_PROBLEMS, clean, number, plain_table, problem_line, say, show, stdout
 from indicia.domain.errors import Problem
-from indicia.services.imports import FileReport, Format, ImportReport
+from indicia.services.import_report import FileReport, ImportReport
+from indicia.services.imports import Format
 
 _NAMES: Final = {Format.CSV: "CSV file", Format.TEXT: "text list", Format.NDJSON: "JSON lines", None: "file"}
 _COUNTS: Final = ("created", "updated", "unchanged", "held", "refused", "conflicts")

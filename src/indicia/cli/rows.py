@@ -16,7 +16,7 @@ from indicia.domain.errors import Problem
 from indicia.exporters.defender_csv import COLUMNS, rejects_line
 from indicia.importers.defender_csv import PROBLEMS_COLUMN
 from indicia.importers.parsed import Refusal
-from indicia.services.imports import Listener
+from indicia.services.import_report import Listener
 
 
 class Rows(Listener):

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from ipaddress import ip_network
-from pathlib import Path
 from typing import NamedTuple, Self
 
-from publicsuffixlist import PSLFILE
+import publicsuffixlist
 
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.domain.observable import ObservableType, Unspellable, canonical, detect, host_of, parents
@@ -309,7 +308,8 @@ def _public_suffixes() -> _Suffixes:
     names: set[str] = set()
     wildcards: set[str] = set()
     exceptions: set[str] = set()
-    for line in Path(PSLFILE).read_text(encoding="utf-8").splitlines():
+    shipped = files(publicsuffixlist).joinpath("public_suffix_list.dat")
+    for line in shipped.read_text(encoding="utf-8").splitlines():
         rule = line.partition(" ")[0].strip()
         if not rule or rule.startswith("//"):
             continue

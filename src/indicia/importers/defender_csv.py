@@ -178,7 +178,9 @@ def _wrong_width(line: int, row: list[str], width: int, header_line: int, make: 
     return Refusal(line, draft, (Problem("wrong-number-of-fields", message, line=line),))
 
 
-_TOO_MANY: Final = Problem("too-many-rows", f"the file has over {STRICT_ROWS} rows; Defender takes {STRICT_ROWS} a file")
+_TOO_MANY: Final = Problem(
+    "too-many-rows", f"the file has over {STRICT_ROWS} rows; Defender takes {STRICT_ROWS} a file"
+)
 
 
 def unguarded(draft: Draft) -> Draft:

@@ -9,7 +9,7 @@ import orjson
 
 from indicia.domain.changes import Outcome, Step
 from indicia.importers.parsed import Refusal
-from indicia.services.imports import ImportReport, Listener
+from indicia.services.import_report import ImportReport, Listener
 
 MOST_ITEMS: Final = 1_000
 # Problems may list what is allowed at length: a report stays something that can be kept and sent.

@@ -16,10 +16,12 @@ from indicia.domain.draft import PROPERTY_NAMES, Draft
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.domain.rules import parse_duration
 from indicia.exporters.entity import precise
-from indicia.services import idempotency, imports
+from indicia.services import idempotency, imports, planned_imports
 from indicia.services.idempotency import Reply
 from indicia.services.import_preview import Preview, problems_of
-from indicia.services.imports import PLANS_ARE_KEPT, Format, ImportReport, Options, Source
+from indicia.services.import_report import ImportReport
+from indicia.services.imports import Format, Options, Source
+from indicia.services.planned_imports import PLANS_ARE_KEPT
 from indicia.store.database import Database
 from indicia.store.imports import PlannedImport
 from indicia.web import api_models as models
@@ -151,7 +153,7 @@ def import_indicators(
     def work(database: Database) -> Reply:
         return _planned(call, database, source, options) if dry_run else _imported(call, database, source, options)
 
-    return call.once(key, lambda: imports.digest_of(file), work, changes=not dry_run)
+    return call.once(key, lambda: planned_imports.digest_of(file), work, changes=not dry_run)
 
 
 @router.get(
@@ -162,7 +164,7 @@ def import_indicators(
 def read_import(call: CallDep, id: str) -> Response:
     """What a planned import would do, or the changeset that it was applied as."""
     require(call.actor, *Permission)
-    return sent(reply(plan_as_dict(imports.planned_import(call.database, id, actor=call.actor))))
+    return sent(reply(plan_as_dict(planned_imports.planned_import(call.database, id, actor=call.actor))))
 
 
 @router.post(
@@ -174,7 +176,7 @@ def apply_import(call: CallDep, id: str, *, key: Key = None) -> Response:
     """Do exactly what the plan shows; 409 where what is stored has changed, so that it would be something else."""
 
     def work(database: Database) -> Reply:
-        report = imports.apply_import(
+        report = planned_imports.apply_import(
             database,
             id,
             actor=call.actor,
@@ -216,7 +218,7 @@ def report_as_dict(report: ImportReport) -> dict[str, Any]:
 
 def _planned(call: Call, database: Database, source: Source, options: Options) -> Reply:
     id = str(uuid.uuid4())
-    report = imports.plan_import(
+    report = planned_imports.plan_import(
         database,
         source,
         options,
@@ -228,7 +230,7 @@ def _planned(call: Call, database: Database, source: Source, options: Options) -
         most_active=call.app.settings.max_active_indicators,
     )
     report.problems.close()
-    plan = plan_as_dict(imports.planned_import(database, id, actor=call.actor))
+    plan = plan_as_dict(planned_imports.planned_import(database, id, actor=call.actor))
     return reply(plan, headers={"Content-Location": f"/v1/imports/{id}"})
 
 

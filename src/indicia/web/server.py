@@ -44,6 +44,8 @@ from indicia.worker import Worker
 # Clients of a compat API give up after a minute or so; a writer that waits longer than that waits in vain.
 BUSY_TIMEOUT_SECONDS: Final = 60.0
 SHUTDOWN_SECONDS: Final = 15
+# Longer than the pauses of clients which keep a session: one that is closed under them fails a request.
+KEEP_ALIVE_SECONDS: Final = 75
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -188,6 +190,8 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8484, first_
             log_config=None,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips="127.0.0.1,::1",  # a proxy on this machine may say that a client came by https
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             lifespan="off",
         )
