@@ -325,8 +325,16 @@ _FEEDS: Final = (
     Feed("ipsum", "stamparm-ipsum", Format.CSV, ipsum, "severity by score"),
     Feed("Block List Project, hosts", "blocklistproject-lists", Format.TEXT, hosts, "as they are"),
     Feed("Block List Project, plain", "blocklistproject-lists", Format.TEXT, plain, "as they are"),
-    Feed("Block List Project, AdGuard", "blocklistproject-lists", Format.TEXT, adguard, "`||name^` as the name"),
-    Feed("Block List Project, dnsmasq", "blocklistproject-lists", Format.TEXT, dnsmasq, "`server=/name/` as the name"),
+    Feed(
+        "Block List Project, AdGuard",
+        "blocklistproject-lists",
+        Format.TEXT,
+        adguard,
+        "the marks around the names taken off",
+    ),
+    Feed(
+        "Block List Project, dnsmasq", "blocklistproject-lists", Format.TEXT, dnsmasq, "`server=/name/` cut to the name"
+    ),
     Feed("Block List Project, addresses", "blocklistproject-lists", Format.TEXT, as_it_is(".ip"), "as they are"),
 )
 FEEDS: Final[Mapping[str, Feed]] = {feed.name: feed for feed in _FEEDS}

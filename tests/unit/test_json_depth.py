@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from starlette.exceptions import HTTPException
 
 from indicia.web.dependencies import MAX_JSON_DEPTH, depth_of, parse_json
+from indicia.web.problems import Refusal
 
 texts = st.text(st.sampled_from('[]{}"\\,:a\n'), max_size=8)
 values = st.recursive(
@@ -35,20 +36,18 @@ def test_the_depth_is_the_depth(value: Any, more: int) -> None:
         assert parse_json(body) == value
         assert depth_of(body) in (0, actual(value))
     else:
-        assert depth_of(body) == actual(value)
-        with pytest.raises(HTTPException):
+        assert depth_of(body) == MAX_JSON_DEPTH + 1
+        with pytest.raises(Refusal):
             parse_json(body)
 
 
 @given(st.binary() | st.text(st.sampled_from('[{"\\]}:,1e')).map(str.encode))
 def test_nothing_but_a_refusal_comes_of_any_bytes(body: bytes) -> None:
-    try:
+    with contextlib.suppress(Refusal):
         parse_json(body)
-    except HTTPException as refusal:
-        assert refusal.status_code == 400
 
 
 def test_text_made_to_take_long_takes_none() -> None:
     for body in (b'["' + b"\\" * 500_000, b"[" * 1_000_000, b'"[' * 500_000, b'"\\"[' * 300_000):
-        with pytest.raises(HTTPException):
+        with pytest.raises(Refusal):
             parse_json(body)

@@ -14,7 +14,8 @@ from tests.wire.doors import SCOPE, indicator
 
 
 def indicia(folder: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "indicia.cli", "--database", f"sqlite:///{folder / 'indicia.db'}", *arguments]
+    command = Path(sys.executable).with_name("indicia")
+    return [str(command), "--database", f"sqlite:///{folder / 'indicia.db'}", *arguments]
 
 
 def test_a_client_made_by_the_command_line_speaks_to_the_server(tmp_path: Path) -> None:

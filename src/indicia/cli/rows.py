@@ -11,10 +11,10 @@ from typing import Any, Self
 from indicia.cli.output import json_line
 from indicia.cli.progress import Progress
 from indicia.domain.changes import Step
-from indicia.domain.draft import COMMON_FIELDS, Draft
+from indicia.domain.draft import Draft
 from indicia.domain.errors import Problem
-from indicia.exporters.defender_csv import COLUMNS, rejects_line
-from indicia.importers.defender_csv import PROBLEMS_COLUMN
+from indicia.exporters.defender_csv import COLUMNS, MORE_COLUMNS, rejects_line
+from indicia.importers.defender_csv import PROBLEMS_COLUMN, RAW_COLUMN
 from indicia.importers.parsed import Refusal
 from indicia.services.import_report import Listener
 
@@ -72,9 +72,9 @@ class Rows(Listener):
         out = self._open.get(path)
         if out is None:
             out = self._open[path] = path.open("wb")
-            out.write(rejects_line(COLUMNS, PROBLEMS_COLUMN).encode())
+            out.write(rejects_line((*COLUMNS, *MORE_COLUMNS), PROBLEMS_COLUMN, RAW_COLUMN).encode())
         reasons = "; ".join([str(problem) for problem in refusal.problems])
-        out.write(_bytes(rejects_line(_cells(refusal.draft), reasons)))
+        out.write(_bytes(rejects_line(_cells(refusal.draft), reasons, refusal.raw)))
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +107,7 @@ def _plain(value: object) -> str | None:
 
 def _cells(draft: Draft) -> list[object]:
     """Return the cells of a refused row; JSON may have given lists."""
-    return [",".join(map(str, value)) if isinstance(value, list | tuple) else value for value in draft[:COMMON_FIELDS]]
+    return [",".join(map(str, value)) if isinstance(value, list | tuple) else value for value in draft]
 
 
 def _bytes(line: str) -> bytes:

@@ -40,6 +40,10 @@ class Known(NamedTuple):
     rare: bool
     new: bool = False
 
+    def is_expired(self, now: datetime) -> bool:
+        """Return whether this is inert at *now* (SPEC 9.19), so that another may take its place."""
+        return self.expires_at is not None and self.expires_at <= now
+
 
 class Candidate(NamedTuple):
     """One row of a batch: where it stands, the indicator it makes, and the two digests that the store made of it."""
@@ -79,7 +83,7 @@ class ChangeSet:
 
         A candidate whose identity appears earlier in the batch is unchanged where it says the same, and
         refused where it says something else: the second of two contradicting rows is never silently the winner.
-        ``winners`` are taken into account and grow by the Allowed and Warn candidates that pass by.
+        ``winners`` are taken into account and grow by the new Allowed and Warn candidates that pass by.
         """
         steps: list[Step] = []
         earlier: dict[tuple[bytes, Action], Candidate] = {}
@@ -106,6 +110,8 @@ class ChangeSet:
                 continue
             if winners is not None and indicator[0] in NETWORK_TYPES:
                 notes += _wider_winners(winners, indicator, line, column)
+                if (action is Action.ALLOWED or action is Action.WARN) and not _is_stored(same, indicator, now):
+                    winners.add(Winner(None, indicator[0], indicator[1], action, indicator.rbac_group_names))
             if same is None:
                 outcome = Outcome.CREATED
             elif same.expires_at is not None and same.expires_at <= now:
@@ -119,13 +125,13 @@ class ChangeSet:
             steps.append(new(Step, (candidate, outcome, same, notes)))
         return cls(steps)
 
-    def creating_only(self) -> ChangeSet:
-        """Return the same plan with every step refused that would change what is stored already."""
-        return ChangeSet([_refused(step) if _changes_stored(step) else step for step in self.steps])
+    def creating_only(self, now: datetime) -> ChangeSet:
+        """Return the same plan with every step refused that would change what is stored already and live at *now*."""
+        return ChangeSet([_refused(step) if _changes_stored(step, now) else step for step in self.steps])
 
 
-def _changes_stored(step: Step) -> bool:
-    return step.replaces is not None and step.outcome in (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.HELD)
+def _changes_stored(step: Step, now: datetime) -> bool:
+    return step.replaces is not None and not step.replaces.is_expired(now) and step.outcome is not Outcome.REFUSED
 
 
 def _refused(step: Step) -> Step:
@@ -157,13 +163,16 @@ def _same_value(known: Known, indicator: Indicator, line: int, column: str) -> t
     return (Problem("conflict-same-value", message, column, indicator.value, line=line, warning=True),)
 
 
+def _is_stored(same: Known | None, indicator: Indicator, now: datetime) -> bool:
+    """Return whether *same* is live and has the scope of *indicator*: then it is among the winners already."""
+    if same is None or same.is_expired(now):
+        return False
+    return same.groups == indicator.rbac_group_names
+
+
 def _wider_winners(winners: Winners, indicator: Indicator, line: int, column: str) -> tuple[Problem, ...]:
-    """Return a note for each wider indicator that beats *indicator*, and take *indicator* into account from now on."""
-    notes = tuple([_parent(winner, indicator, line, column) for winner in winners.beating(indicator)])
-    if indicator.action is Action.ALLOWED or indicator.action is Action.WARN:
-        groups = indicator.rbac_group_names
-        winners.add(Winner(None, indicator.type, indicator.canonical, indicator.action, groups))
-    return notes
+    """Return a note for each wider indicator that beats *indicator*."""
+    return tuple([_parent(winner, indicator, line, column) for winner in winners.beating(indicator)])
 
 
 def _parent(winner: Winner, indicator: Indicator, line: int, column: str) -> Problem:

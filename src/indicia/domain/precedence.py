@@ -88,12 +88,12 @@ class Winners:
         text = text.strip("[]")
         if indicator.type is ObservableType.DOMAIN_NAME or not _is_address(text.partition("/")[0]):
             return []
-        seen = ipaddress.ip_network(text)
+        seen, is_range = ipaddress.ip_network(text), indicator.type is ObservableType.IP_RANGE
         return [
             winner
             for network, winner in self._ranges
             if network.version == seen.version
-            and network != seen
+            and not (is_range and network == seen)
             and network.prefixlen <= seen.prefixlen
             and seen.network_address in network
         ]

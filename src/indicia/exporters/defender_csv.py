@@ -87,10 +87,10 @@ def add_guard(cell: str) -> str:
     return f"'{cell}" if bare[:1] in _FORMULA and bare else cell
 
 
-def rejects_line(fields: Sequence[object], reasons: str) -> str:
-    """Return a record of a file of refused rows: the twelve cells as they came, and why."""
-    cells = ["" if value is None else str(value) for value in fields[:COMMON_FIELDS]]
-    return _line([add_guard(cell.replace("\0", "\ufffd")) for cell in (*cells, reasons)])
+def rejects_line(fields: Sequence[object], reasons: str, raw: str) -> str:
+    """Return a record of a file of refused rows: its cells as they came, why, and its text where it has no cells."""
+    cells = ["" if value is None else str(value) for value in (*fields, reasons, raw)]
+    return _line([add_guard(cell.replace("\0", "\ufffd")) for cell in cells])
 
 
 def _line(cells: Sequence[str]) -> str:

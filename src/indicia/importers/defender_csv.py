@@ -22,6 +22,8 @@ MORE_COLUMNS: Final = tuple(
 )
 #: A column that our files of refused rows have, so that they can be mended and given again.
 PROBLEMS_COLUMN: Final = "Problems"
+#: And one for the text of records whose fields could not be told apart.
+RAW_COLUMN: Final = "Raw"
 REQUIRED: Final = ("type", "value", "action", "title", "description")
 STRICT_ROWS: Final = 500
 _ALIASES: Final = {"rbacgroupnames": "rbac_group_names", "rbacgroups": "rbac_group_names"}
@@ -104,7 +106,7 @@ def _columns(header: Sequence[str]) -> tuple[list[str | None], list[Problem]]:
     problems: list[Problem] = []
     for name in header:
         field = _FIELD_OF.get(name.lower().replace(" ", "").replace("_", ""))
-        if field is None and name != PROBLEMS_COLUMN:
+        if field is None and name not in (PROBLEMS_COLUMN, RAW_COLUMN):
             problems.append(_unknown_column(name))
         if field is not None and field in fields:
             problems.append(Problem("repeated-column", f"the column {name} stands twice in the header", name))
@@ -146,7 +148,7 @@ def _check(records: Records, checker: Checker, make: Any, width: int, header_lin
     read, check, new = parsed.read, checker.check, tuple.__new__
     for line, row in zip(records.lines, records.rows, strict=True):
         if isinstance(row, Fault):
-            parsed.refused.append(Refusal(line, Draft(), (Problem(row.code, row.message, line=line),)))
+            parsed.refused.append(Refusal(line, Draft(), (Problem(row.code, row.message, line=line),), row.raw))
             continue
         if len(row) != width:
             if not row or not any(cell.strip() for cell in row):
@@ -175,7 +177,8 @@ def _wrong_width(line: int, row: list[str], width: int, header_line: int, make: 
         'a field with a comma in it is written "in quotes"'
     )
     draft = make((row + [""] * width)[:width])
-    return Refusal(line, draft, (Problem("wrong-number-of-fields", message, line=line),))
+    # The fields past the header's have no place in a draft.
+    return Refusal(line, draft, (Problem("wrong-number-of-fields", message, line=line),), ",".join(row))
 
 
 _TOO_MANY: Final = Problem(

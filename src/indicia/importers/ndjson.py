@@ -53,14 +53,14 @@ class NdJson:
 def _one(parsed: Parsed, checker: Checker, line: int, text: str) -> None:
     found = _object(text)
     if isinstance(found, Problem):
-        parsed.refused.append(Refusal(line, Draft(), (found.at(line=line),)))
+        parsed.refused.append(Refusal(line, Draft(), (found.at(line=line),), text))
         return
     draft, unknown = draft_of(found)
     problems = unknown_properties(unknown)
     indicator, more = checker.check(draft)
     placed = tuple(problem.at(line=line) for problem in (*problems, *more))
     if indicator is None or problems:
-        parsed.refused.append(Refusal(line, draft, placed))
+        parsed.refused.append(Refusal(line, draft, placed, text))
         return
     parsed.notes.extend(placed)
     parsed.read.append(Read(line, indicator))

@@ -22,11 +22,15 @@ class Read(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A record that makes none: its line, its fields as far as they could be told apart, and every reason."""
+    """A record that makes none: its line, its fields as far as they could be told apart, and every reason.
+
+    ``raw`` is the text of a record whose fields could not be told apart, so that nothing is lost.
+    """
 
     line: int
     draft: Draft
     problems: tuple[Problem, ...]
+    raw: str = ""
 
 
 @dataclass(slots=True)

@@ -13,10 +13,11 @@ MAX_RECORD_LINES: Final = 2_000
 
 
 class Fault(NamedTuple):
-    """Why a line is no record: a code and a sentence."""
+    """Why a line is no record: a code and a sentence; and the line itself, where it was not too long to keep."""
 
     code: str
     message: str
+    raw: str = ""
 
 
 class Records(NamedTuple):
@@ -92,10 +93,10 @@ class RecordReader:
         if line == TOO_LONG:
             return 1, Fault("line-too-long", "the line has over 65,536 characters; is a line break missing?")
         if "\0" in line:
-            return 1, Fault("nul", "the line holds a NUL byte; is this a text file?")
+            return 1, Fault("nul", "the line holds a NUL byte; is this a text file?", line)
         if line.count('"') & 1 == 0:
             row = self._parse([line])
-            return 1, row if row is not None else Fault("bad-quotes", _BAD_QUOTES)
+            return 1, row if row is not None else Fault("bad-quotes", _BAD_QUOTES, line)
         return self._several(lines, at, last=last)
 
     def _several(self, lines: list[str], at: int, *, last: bool) -> tuple[int, list[str] | Fault | None]:
@@ -105,11 +106,11 @@ class RecordReader:
             characters += len(line) + 1
             too_much = characters > MAX_RECORD_CHARACTERS or end - at >= MAX_RECORD_LINES
             if too_much or line == TOO_LONG or "\0" in line:
-                return 1, Fault("unclosed-quote", _UNCLOSED)
+                return 1, Fault("unclosed-quote", _UNCLOSED, lines[at])
             if end > at and line.count('"') & 1:
                 row = self._parse([f"{each}\n" for each in lines[at:end]] + [line])
-                return (end - at + 1, row) if row is not None else (1, Fault("unclosed-quote", _UNCLOSED))
-        return (1, Fault("unclosed-quote", _UNCLOSED)) if last else (0, None)
+                return (end - at + 1, row) if row is not None else (1, Fault("unclosed-quote", _UNCLOSED, lines[at]))
+        return (1, Fault("unclosed-quote", _UNCLOSED, lines[at])) if last else (0, None)
 
     def _parse(self, lines: list[str]) -> list[str] | Fault | None:
         try:
@@ -119,7 +120,7 @@ class RecordReader:
         if len(rows) != 1:
             return None
         if any(len(cell) > MAX_FIELD_CHARACTERS for cell in rows[0]):
-            return Fault("field-too-long", "a field has over 16,384 characters; is a quote missing?")
+            return Fault("field-too-long", "a field has over 16,384 characters; is a quote missing?", "".join(lines))
         return rows[0]
 
 

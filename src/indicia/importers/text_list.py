@@ -49,12 +49,12 @@ class TextList:
         refanged = refang(value)
         draft, fault = self._draft(refanged.text, value)
         if fault is not None:
-            parsed.refused.append(Refusal(line, draft, (fault.at(line=line),)))
+            parsed.refused.append(Refusal(line, draft, (fault.at(line=line),), text))
             return
         indicator, problems = checker.check(draft)
         placed = [each.at(line=line) for each in problems]
         if indicator is None:
-            parsed.refused.append(Refusal(line, draft, tuple(placed)))
+            parsed.refused.append(Refusal(line, draft, tuple(placed), text))
             return
         if refanged.changes:
             message = f"read as {refanged.text[:200]} ({', '.join(refanged.changes)})"

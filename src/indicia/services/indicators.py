@@ -190,7 +190,7 @@ def submit(
         placed = [Placed(position + 1, found) for position in chosen if (found := checked[position].indicator)]
         changes = writing.plan(placed)
         if create_only:
-            changes = changes.creating_only()
+            changes = changes.creating_only(now)
         numbers = writing.apply(changes)
         if (excess := writing.over(most_active)) is not None:
             raise InvalidInput([excess])

@@ -71,7 +71,8 @@ class Writing:
             tuple.__new__(Candidate, (line, indicator, row[0], row[1]))
             for (line, indicator), row in zip(batch, rows, strict=True)
         ]
-        changes = ChangeSet.between(known, candidates, now=self.now, winners=self._beaters(batch), column=self._column)
+        winners = None if self._actor.sees_only_own else self._beaters(batch)
+        changes = ChangeSet.between(known, candidates, now=self.now, winners=winners, column=self._column)
         if self._actor.sees_only_own:
             changes = self._refuse_others(changes)
         self._sign(changes)
@@ -94,14 +95,14 @@ class Writing:
         wanted: dict[int, int] = {}
         for position, ((_line, indicator), row) in enumerate(zip(batch, rows, strict=True)):
             for same in known.get(row[0], ()):
-                if same.action is indicator.action and (
-                    same.rare or (indicator.status is Status.HELD and same.status is Status.ACTIVE)
-                ):
+                if same.action is not indicator.action or same.is_expired(self.now):
+                    continue
+                if same.rare or (indicator.status is Status.HELD and same.status is Status.ACTIVE):
                     wanted[position] = same.id
-        stored = self.tx.indicators.get(list(wanted.values())) if wanted else {}
+        stored = self.tx.indicators.get(list(wanted.values()), before=self.number) if wanted else {}
         for position, number in wanted.items():
             line, indicator = batch[position]
-            if number not in stored:  # planned, not stored: nothing to carry over
+            if number not in stored:  # an earlier row of this changeset created it: nothing to carry over
                 continue
             merged = _carried_over(stored[number].indicator, indicator, keep_rare=keep_rare)
             batch[position] = (line, merged)
@@ -120,17 +121,22 @@ class Writing:
         return self.tx.indicators.winners_over([indicator for _line, indicator in batch], self.now)
 
     def _refuse_others(self, changes: ChangeSet) -> ChangeSet:
-        """Refuse to touch what somebody else created, for an actor that may not (SPEC 5.6)."""
+        """Refuse to touch what somebody else created, for an actor that may not (SPEC 5.6).
+
+        Such an actor hears of no conflicts either: they name indicators that do not exist for it.
+        """
         touched = [step.replaces.created for step in changes.steps if step.replaces and not step.replaces.new]
         creators = self.tx.changesets.actors(touched) if touched else {}
         steps = []
         for step in changes.steps:
             known = step.replaces
-            touches = known is not None and not known.new and step.outcome is not Outcome.UNCHANGED
-            if known and touches and creators[known.created] != self._actor.id:
+            touches = step.outcome is not Outcome.UNCHANGED and known and not known.new
+            if known and touches and not known.is_expired(self.now) and creators[known.created] != self._actor.id:
                 message = "another client created this indicator; changing it needs Ti.ReadWrite.All"
                 problem = Problem("not-yours", message, self._column, step.candidate.indicator.value)
                 step = step._replace(outcome=Outcome.REFUSED, notes=(problem.at(line=step.candidate.line),))
+            elif step.outcome is not Outcome.REFUSED:
+                step = step._replace(notes=())
             steps.append(step)
         return ChangeSet(steps)
 
@@ -183,7 +189,8 @@ class Writing:
         for known in self.tx.indicators.known([row[0]], self.number).get(row[0], ()):
             if known.action is indicator.action and known.id != stored.id:
                 if known.expires_at is None or known.expires_at > self.now:
-                    message = f"indicator {known.id} is this value with the action {indicator.action} already"
+                    name = "another indicator" if self._actor.sees_only_own else f"indicator {known.id}"
+                    message = f"{name} is this value with the action {indicator.action} already"
                     raise Conflict(f"{message}; edit that one, or delete it first")
                 self.delete([known.id])
         self.tx.indicators.end(self.number, [stored.id])

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from indicia.domain.errors import Unavailable
 from indicia.store import engines
@@ -75,7 +76,10 @@ class Database:
         parsed = _parse(url)
         try:
             engine = engines.engine(parsed, busy_timeout_s=busy_timeout_s)
-        except (ImportError, OSError, SQLAlchemyError) as error:
+        except ImportError as error:
+            message = f"the driver of {shown(parsed)} is not installed ({error}); pip install 'indicia[postgres]' has it"
+            raise Unavailable(message) from error
+        except (OSError, SQLAlchemyError) as error:
             raise Unavailable(f"the database {shown(parsed)} cannot be opened: {error}") from error
         return cls(engine)
 
@@ -174,6 +178,8 @@ def _outcomes(url: URL) -> Iterator[None]:
     """Turn what the driver raises when the database cannot be used into `Unavailable`."""
     try:
         yield
+    except PoolTimeout as error:
+        raise Unavailable(f"the database {shown(url)} has more to do than it can; try again") from error
     except OperationalError as error:
         raise Unavailable(engines.explain(error, shown(url))) from error
     except DBAPIError as error:

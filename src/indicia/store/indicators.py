@@ -11,26 +11,25 @@ from sqlalchemy.sql import FromClause
 
 from indicia.domain.changes import Known
 from indicia.domain.identity import subject
-from indicia.domain.indicator import Action, Indicator, StoredIndicator
+from indicia.domain.indicator import Indicator, StoredIndicator
 from indicia.domain.observable import ObservableType
 from indicia.domain.precedence import Winner, Winners, wider
 from indicia.store import decisions as decisions_store
 from indicia.store import engines, filters
-from indicia.store.codes import ACTIONS, TYPES
 from indicia.store.dialects import contains
 from indicia.store.rows import (
     ACTION_OF,
     DECISION_COLUMNS,
     OWN_COLUMNS,
     STATUS_OF,
-    TYPE_OF,
     Row,
     decode,
     join_list,
     split_list,
 )
 from indicia.store.schema import changesets, decisions, from_microseconds, indicator_history, indicators
-from indicia.store.selection import Selection, begun, expired, live
+from indicia.store.selection import Selection, begun, expired
+from indicia.store.winners import planned_range, winners
 
 LOOKUP_ROWS: Final = 5_000
 #: A walk through this many indicators takes a few milliseconds.
@@ -57,6 +56,7 @@ class Indicators:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._dry = False
+        self._planned_ranges: dict[int, Winner] = {}
         self._times: dict[int, datetime] = {}
         self._decisions = decisions_store.Decisions(connection)
 
@@ -86,20 +86,9 @@ class Indicators:
 
     def winners(self, most: int, now: datetime) -> list[Winner] | None:
         """Return the Allowed and Warn indicators of the network family, or None where there are over *most*."""
-        columns, decided = indicators.c, decisions.c
         kinds = (ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.DOMAIN_NAME)
-        found = self._connection.execute(
-            select(columns.id, decided.type, columns.canonical, columns.action, decided.rbac_group_names)
-            .join_from(indicators, decisions, decided.id == columns.decision)
-            .where(_winning(*kinds), live(indicators, now))
-            .limit(most + 1)
-        ).all()
-        if len(found) > most:
-            return None
-        return [
-            Winner(row.id, TYPE_OF[row.type], row.canonical, ACTION_OF[row.action], split_list(row.rbac_group_names))
-            for row in found
-        ]
+        found = winners(self._connection, kinds, now, most + 1)
+        return None if len(found) > most else list(found.values())
 
     def winners_over(self, batch: Sequence[Indicator], now: datetime) -> Winners:
         """Return those of the winners that can beat an indicator of *batch*, found by the wider values of each."""
@@ -108,13 +97,11 @@ class Indicators:
         found = Winners()
         for key, siblings in self.known(subjects, -1).items():
             for known in siblings:
-                if known.expires_at is None or known.expires_at > now:
+                if not known.is_expired(now):
                     found.add(Winner(known.id, *subjects[key], known.action, known.groups))
-        ranges = _winning(ObservableType.IP_RANGE)
-        for stored in self._read(_select(indicators).where(ranges, live(indicators, now)).limit(10_000)):
-            indicator = stored.indicator
-            groups = indicator.rbac_group_names
-            found.add(Winner(stored.id, indicator.type, indicator.canonical, indicator.action, groups))
+        ranges = winners(self._connection, (ObservableType.IP_RANGE,), now, 10_000) | self._planned_ranges
+        for number in sorted(ranges):
+            found.add(ranges[number])
         return found
 
     def _known(self, row: tuple[Any, ...], changeset: int) -> Known:
@@ -149,6 +136,8 @@ class Indicators:
     def add(self, versions: list[Row]) -> None:
         """Add versions: number, row, the changeset that created the indicator, the one that begins this version."""
         table = _PLANNED if self._dry else "indicators"
+        if self._dry:
+            self._planned_ranges |= {each.id: each for each in map(planned_range, versions) if each and each.id}
         numbers = self._decisions.number([version[_DECISION] for version in versions])
         versions = [
             (*version[:_DECISION], numbers[version[_DECISION].key], version[-2], version[-1]) for version in versions
@@ -232,13 +221,16 @@ class Indicators:
 
     # -- reading --------------------------------------------------------------------------------------------------
 
-    def get(self, ids: Sequence[int]) -> dict[int, StoredIndicator]:
-        """Return the current indicators among *ids*, whatever their expiry."""
+    def get(self, ids: Sequence[int], *, before: int | None = None) -> dict[int, StoredIndicator]:
+        """Return the current indicators among *ids*, whatever their expiry; as they were *before* a new changeset."""
         found: dict[int, StoredIndicator] = {}
         for start in range(0, len(ids), LOOKUP_ROWS):
             part = ids[start : start + LOOKUP_ROWS]
-            for stored in self._read(_select(indicators).where(indicators.c.id.in_(part))):
-                found[stored.id] = stored
+            queries = [_select(indicators).where(indicators.c.id.in_(part))]
+            if before is not None:
+                past = indicator_history.c
+                queries.append(_select(indicator_history).where(past.id.in_(part), past.ended == before))
+            found |= {stored.id: stored for query in queries for stored in self._read(query)}
         return found
 
     def select(
@@ -339,14 +331,6 @@ class Indicators:
     def _read(self, query: Select[Any]) -> Iterator[StoredIndicator]:
         for row in self._connection.execute(query):
             yield _stored(row)
-
-
-def _winning(*kinds: ObservableType) -> ColumnElement[bool]:
-    """Return the condition that an indicator is Allowed or Warn and of one of *kinds*, by the index of decisions."""
-    types = [TYPES[kind] for kind in kinds]
-    actions = [ACTIONS[Action.ALLOWED], ACTIONS[Action.WARN]]
-    asked = select(decisions.c.id).where(decisions.c.type.in_(types), decisions.c.action.in_(actions))
-    return indicators.c.decision.in_(asked)
 
 
 def _but(column: ColumnElement[int], keep: Sequence[int]) -> ColumnElement[bool]:

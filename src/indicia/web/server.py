@@ -195,8 +195,9 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8484, first_
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             lifespan="off",
         )
-        with _signals_return(), Worker(app, log):
-            uvicorn.Server(config).run(sockets=[listener])
+        serving = uvicorn.Server(config)
+        with _signals_return(serving), Worker(app, log):
+            serving.run(sockets=[listener])
 
 
 @contextmanager
@@ -239,16 +240,17 @@ def _address(listener: socket.socket) -> str:
 
 
 @contextmanager
-def _signals_return() -> Iterator[None]:
-    """Let the signals that stop the server end it without killing the process.
+def _signals_return(serving: uvicorn.Server) -> Iterator[None]:
+    """Let the signals that stop *serving* end it without killing the process.
 
-    uvicorn raises them again when it has stopped; without this the process would die before it closed anything.
+    uvicorn listens to them only while it serves, and raises them again when it has stopped: without this the process
+    would die before it closed anything. One that comes before it serves counts too.
     """
 
-    def nothing(_number: int, _frame: FrameType | None) -> None:
-        """The server has stopped already."""
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        serving.should_exit = True
 
-    before = {number: signal.signal(number, nothing) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

@@ -121,7 +121,7 @@ def test_a_cidr_is_no_address(strictness: Strictness) -> None:
     assert "CIDR" in problem.message
 
 
-# -- every code once, with its column, what is allowed and a suggestion ------------------------------------------------
+# -- every code once, with its column, what is allowed and a suggestion -----------------------------------------------
 
 ACTIONS = tuple(Action)
 FAULTS: list[tuple[dict[str, Any], str, str, tuple[str, ...], str | None]] = [
@@ -239,7 +239,7 @@ def test_all_problems_come_at_once(chosen: set[int]) -> None:
     assert (found.indicator is None) is bool(expected)
 
 
-# -- SPEC 9.3: legacy actions ------------------------------------------------------------------------------------------
+# -- SPEC 9.3: legacy actions -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("old, new", LEGACY_ACTIONS.items())
@@ -263,7 +263,7 @@ def test_a_legacy_action_that_does_not_go_with_the_type_is_refused_as_what_it_me
     assert faults(found) == ["action-not-for-type"]
 
 
-# -- SPEC 9.5, 9.6: alerts ---------------------------------------------------------------------------------------------
+# -- SPEC 9.5, 9.6: alerts --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("given", [None, False, "false", ""])
@@ -295,7 +295,7 @@ def test_false(text: Any) -> None:
     assert not made(generate_alert=text).generate_alert
 
 
-# -- SPEC 9.8 to 9.11: values -------------------------------------------------------------------------------------------
+# -- SPEC 9.8 to 9.11: values -----------------------------------------------------------------------------------------
 
 
 def test_compat_keeps_the_value_just_as_it_was_sent() -> None:
@@ -338,7 +338,7 @@ def test_strict_urls_are_shorter() -> None:
     assert faults(checker(STRICT).check(draft._replace(value=url[:STRICT_URL_CHARACTERS]))) == []
 
 
-# -- SPEC 9.19: expiry --------------------------------------------------------------------------------------------------
+# -- SPEC 9.19: expiry ------------------------------------------------------------------------------------------------
 
 THIS_SECOND = NOW.replace(microsecond=0)
 
@@ -399,15 +399,15 @@ def test_an_indicator_is_expired_from_the_exact_second() -> None:
     assert not made().is_expired(datetime.max.replace(tzinfo=UTC))
 
 
-# -- SPEC 9.22 to 9.24: category, techniques, texts ---------------------------------------------------------------------
+# -- SPEC 9.22 to 9.24: category, techniques, texts -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("category", Category)
 @EVERY_DOOR
 def test_a_category_by_name_and_by_number(category: Category, strictness: Strictness) -> None:
     number = list(Category).index(category) + 2
-    for given in (category.value, number, float(number), str(number)):
-        assert made(strictness, category=given).category is category
+    for spelling in (category.value, number, float(number), str(number)):
+        assert made(strictness, category=spelling).category is category
 
 
 @pytest.mark.parametrize("given", [None, "", "None", 1, "1"])
@@ -445,7 +445,7 @@ def test_control_characters(character: str) -> None:
         assert found.indicator.title == f"a{character}b"
 
 
-# -- fields that have no effect -----------------------------------------------------------------------------------------
+# -- fields that have no effect ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -473,7 +473,7 @@ def test_a_support_page_is_a_url() -> None:
     assert faults(checked(educate_url="javascript:alert(1)")) == ["invalid-url"]
 
 
-# -- laws ---------------------------------------------------------------------------------------------------------------
+# -- laws -------------------------------------------------------------------------------------------------------------
 
 _scalars = st.one_of(
     st.none(),
@@ -501,7 +501,9 @@ def _nested(value: Any, depth: int) -> Any:
     return value
 
 
-_hostile = st.dictionaries(st.sampled_from(Draft._fields), json_values, max_size=4).map(lambda bad: GOOD._replace(**bad))
+_hostile = st.dictionaries(st.sampled_from(Draft._fields), json_values, max_size=4).map(
+    lambda bad: GOOD._replace(**bad)
+)
 
 
 @given(_hostile, st.sampled_from(Strictness))

@@ -1,0 +1,86 @@
+"""Reading ahead: what comes out is what goes in, in order; errors come along, and nobody is left running."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indicia.services.ahead import read_ahead
+
+
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread is not threading.main_thread()}
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_left_running() -> Iterator[None]:
+    before = threads()
+    yield
+    assert threads() <= before
+
+
+@given(st.lists(st.integers()))
+def test_order_is_kept(items: list[int]) -> None:
+    assert list(read_ahead(iter(items))) == items
+
+
+def test_it_reads_ahead_but_not_far() -> None:
+    asked = 0
+
+    def count() -> Iterator[int]:
+        nonlocal asked
+        while asked < 1_000:
+            asked += 1
+            yield asked
+
+    ahead = read_ahead(count())
+    for taken in ahead:
+        assert asked <= taken + 4
+        if taken == 100:
+            break
+    ahead.close()
+
+
+@pytest.mark.parametrize("after", [0, 1, 10])
+@pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), MemoryError()])
+def test_what_it_raises_is_raised_here(after: int, error: BaseException) -> None:
+    def items() -> Iterator[int]:
+        yield from range(after)
+        raise error
+
+    found: list[int] = []
+    with pytest.raises(type(error)) as raised:
+        found.extend(read_ahead(items()))
+    assert raised.value is error
+    assert found == list(range(after))
+
+
+def test_closing_early_stops_the_thread() -> None:
+    def endless() -> Iterator[int]:
+        while True:
+            yield 1
+
+    before = threads()
+    ahead = read_ahead(endless())
+    assert next(ahead) == 1
+    assert threads() - before
+    ahead.close()
+    assert threads() <= before
+
+
+def test_an_error_of_the_reader_stops_the_thread() -> None:
+    before = threads()
+    with pytest.raises(ZeroDivisionError):
+        sum(item / 0 for item in read_ahead(iter(range(1_000))))
+    assert threads() <= before
+
+
+def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
+    before = threads()
+    ahead = read_ahead(iter([1]))
+    assert threads() <= before
+    ahead.close()

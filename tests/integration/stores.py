@@ -1,0 +1,168 @@
+"""Databases to work on, who works on them, and files of indicators to import."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from indicia.domain.access import Actor, Permission, Source
+from indicia.domain.draft import COLUMN_NAMES, Draft
+from indicia.domain.guard import Guard
+from indicia.domain.indicator import StoredIndicator
+from indicia.services import changesets, imports, indicators
+from indicia.services.imports import Format, ImportReport, Options
+from indicia.store.database import Database
+
+NOW = datetime(2030, 6, 15, 12, 30, 45, 250_000, tzinfo=UTC)
+ADMIN = Actor("admin", "An administrator", Source.CLI, frozenset({Permission.TI_READ_WRITE_ALL}))
+CLIENT = Actor("client-1", "One client", Source.PUBLIC_API, frozenset({Permission.TI_READ_WRITE}))
+OTHER = Actor("client-2", "Another client", Source.PUBLIC_API, frozenset({Permission.TI_READ_WRITE}))
+BLOCK = Draft("DomainName", "evil.example.org", None, "Block", "High", "a title", "a description")
+EVERYTHING = indicators.Wanted()
+
+
+@cache
+def guard() -> Guard:
+    return Guard.default()
+
+
+@cache
+def _template() -> bytes:
+    with TemporaryDirectory() as folder:
+        database = Database.open(f"sqlite:///{folder}/empty.db")
+        database.upgrade()
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        return Path(folder, "empty.db").read_bytes()
+
+
+def url_of(file: Path) -> str:
+    return f"sqlite:///{file}"
+
+
+def new_file(folder: Path, name: str = "indicia.db") -> Path:
+    """Return a fresh database file with the newest tables."""
+    file = folder / name
+    file.write_bytes(_template())
+    return file
+
+
+def copy_of(file: Path, to: Path) -> Path:
+    """Copy a database that nobody writes to, its write-ahead log included."""
+    for ending in ("", "-wal"):
+        if Path(f"{file}{ending}").exists():
+            shutil.copyfile(f"{file}{ending}", f"{to}{ending}")
+    return to
+
+
+def csv_of(drafts: Iterable[Draft]) -> bytes:
+    """Return a CSV with a column for every field that any of *drafts* gives."""
+    rows = list(drafts)
+    fields = [field for field in Draft._fields if any(getattr(row, field) is not None for row in rows)] or ["type"]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([COLUMN_NAMES[field] for field in fields])
+    writer.writerows([[_cell(getattr(row, field)) for field in fields] for row in rows])
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return "" if value is None else ",".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+def domains(numbers: Iterable[int], **changed: Any) -> list[Draft]:
+    return [BLOCK._replace(**{"value": f"h{number}.example.org"} | changed) for number in numbers]
+
+
+def run_import(
+    database: Database,
+    *files: Sequence[Draft] | bytes,
+    actor: Actor = ADMIN,
+    now: datetime = NOW,
+    format: Format = Format.CSV,
+    listener: imports.Listener | None = None,
+    expected_plan: bytes | None = None,
+    most_active: int | None = None,
+    **options: Any,
+) -> ImportReport:
+    """Import *files*, each bytes as they are or drafts that become a CSV."""
+    sources = [
+        imports.Source(f"{number}.csv", io.BytesIO(file if isinstance(file, bytes) else csv_of(file)))
+        for number, file in enumerate(files)
+    ]
+    return imports.import_indicators(
+        database,
+        sources,
+        Options(format=format, **options),
+        actor=actor,
+        now=now,
+        guard=guard(),
+        listener=listener,
+        expected_plan=expected_plan,
+        most_active=most_active,
+    )
+
+
+def submit(
+    database: Database, *drafts: Draft, actor: Actor = ADMIN, now: datetime = NOW, **more: Any
+) -> list[indicators.Written]:
+    return indicators.submit(database, drafts, actor=actor, now=now, guard=guard(), **more)
+
+
+def listed(
+    database: Database, *, actor: Actor = ADMIN, now: datetime = NOW, at: datetime | int | None = None, **wanted: Any
+) -> list[StoredIndicator]:
+    """Return every indicator that *actor* sees."""
+    asked = indicators.Wanted(at=at, **wanted)
+    return indicators.list_indicators(database, asked, actor=actor, now=now, limit=100_000).items
+
+
+def contents(database: Database, **asked: Any) -> dict[int, Any]:
+    """Return the indicators by their numbers."""
+    return {stored.id: stored.indicator for stored in listed(database, **asked)}
+
+
+def titles(database: Database, **asked: Any) -> dict[str, str]:
+    return {stored.indicator.canonical: stored.indicator.title for stored in listed(database, **asked)}
+
+
+def faults(database: Database, head: str | None = None) -> list[str]:
+    return changesets.verify_chain(database, head=head)[1]
+
+
+def counts(report: ImportReport) -> dict[str, int]:
+    """Return the counts of *report* that are not zero."""
+    names = ("created", "updated", "unchanged", "refused", "held", "conflicts")
+    return {name: report.total(name) for name in names if report.total(name)}
+
+
+def codes(report: ImportReport, *, warnings: bool = False) -> list[tuple[int | None, str]]:
+    return [(problem.line, problem.code) for problem in report.problems if problem.warning is warnings]
+
+
+def change_fields(**changed: Any) -> Any:
+    """Return the change of an edit that gives fields other values."""
+
+    def change(stored: StoredIndicator) -> tuple[Draft, Sequence[Any]]:
+        return indicators.draft_from(stored.indicator)._replace(**changed), ()
+
+    return change
+
+
+def edit(
+    database: Database, number: int, *, actor: Actor = ADMIN, now: datetime = NOW, **changed: Any
+) -> indicators.Written:
+    options: Mapping[str, Any] = {
+        name: changed.pop(name) for name in ("version", "dry_run", "reason") if name in changed
+    }
+    return indicators.edit(database, number, change_fields(**changed), actor=actor, now=now, guard=guard(), **options)
