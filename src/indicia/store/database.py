@@ -77,7 +77,7 @@ class Database:
         try:
             engine = engines.engine(parsed, busy_timeout_s=busy_timeout_s)
         except ImportError as error:
-            message = f"the driver of {shown(parsed)} is not installed ({error}); pip install 'indicia[postgres]' has it"
+            message = f"no driver for {shown(parsed)} ({error}); pip install 'indicia[postgres]' brings it"
             raise Unavailable(message) from error
         except (OSError, SQLAlchemyError) as error:
             raise Unavailable(f"the database {shown(parsed)} cannot be opened: {error}") from error
