@@ -19,12 +19,10 @@ Unpacked = Callable[[Feed], Path]
 
 ALL_OF_MALTRAIL = "maltrail"  # 1.85 million records take minutes: only where INDICIA_ALL_TRAILS says so
 OTHERS = [name for name in FEEDS if name != ALL_OF_MALTRAIL]
-# Twins in two files of one call: the second is refused the first time, and taken for an update the next.
-FLAPS = pytest.mark.xfail(reason="twins that are in different batches are compared with what is stored, not each other")
 SMALL = [
     *("ESET, MISP events", "Unit 42, STIX 2.0", "Volexity", "Amnesty, text", "Amnesty, STIX 2.1"),
     "Block List Project, hosts",
-    *(pytest.param(name, marks=FLAPS) for name in ("ESET, hash lists", "ESET, reports")),
+    *("ESET, hash lists", "ESET, reports"),
 ]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from indicia.domain.checker import Checker, Circumstances
+from indicia.domain.checker import Checker
+from indicia.domain.circumstances import Circumstances
 from indicia.domain.draft import PROPERTY_NAMES, Draft
 from indicia.domain.guard import Guard
 from indicia.domain.indicator import Category, Indicator, Severity

@@ -165,7 +165,14 @@ def run(invocation: Invocation, request: Request) -> int:
         Rows(_rejects(request), request.plan, progress) as rows,
     ):
         report = import_indicators(
-            app.database, sources, options, actor=actor(), now=clock(), guard=app.guard, listener=rows
+            app.database,
+            sources,
+            options,
+            actor=actor(),
+            now=clock(),
+            guard=app.guard,
+            listener=rows,
+            most_active=app.settings.max_active_indicators,
         )
     with report.problems:
         return _print(invocation, request, report, rows)

@@ -65,10 +65,11 @@ def add_command(
     where one is bad none is added.
     """
     from indicia.domain.draft import NOTHING_GIVEN
+    from indicia.importers.bare_values import draft_of_value
     from indicia.services.indicators import submit
 
     base = NOTHING_GIVEN._replace(**fields_of(fields))
-    read = [_draft(base, value) for value in values]
+    read = [draft_of_value(base, value.strip()) for value in values]
     drafts = [draft for draft, _problems in read]
     faults = [tuple(each for each in problems if not each.warning) for _draft, problems in read]
     now, who = clock(), actor()
@@ -84,6 +85,7 @@ def add_command(
                 dry_run=dry,
                 reason=reason,
                 known_problems=faults,
+                most_active=app.settings.max_active_indicators,
             )
 
         results = submitted(dry=True)
@@ -93,31 +95,6 @@ def add_command(
         notes = [tuple(each for each in problems if each.warning) for _draft, problems in read]
         _print_added(invocation, values, results, notes, as_json=as_json, done=not dry_run and not refused)
     return ROWS_REFUSED if refused else OK
-
-
-def _draft(base: Draft, value: str) -> tuple[Draft, list[Problem]]:
-    """Return the draft of *value*, its type detected and its dots mended, and what there is to say about that."""
-    from indicia.domain.errors import Problem
-    from indicia.domain.observable import ObservableType, detect, refang
-
-    problems = []
-    refanged = refang(value.strip())
-    text = refanged.text
-    if refanged.changes:
-        message = f"read as {text[:200]} ({', '.join(refanged.changes)})"
-        problems.append(Problem("refanged", message, "indicatorValue", value[:200], warning=True))
-    if base.type is not None:
-        return base._replace(value=text), problems
-    found = detect(text)
-    if found is None:
-        message = f"{value[:200]!r} is no hash, address, network, domain or URL; --type says what it is"
-        problems.append(
-            Problem("type-not-detected", message, "indicatorValue", value[:200], tuple(map(str, ObservableType)))
-        )
-        return base._replace(value=text), problems
-    if found.type is ObservableType.URL and "://" not in text:
-        text = f"http://{text}"
-    return base._replace(type=found.type.value, value=text), problems
 
 
 def _print_added(

@@ -44,6 +44,10 @@ class Known(NamedTuple):
         """Return whether this is inert at *now* (SPEC 9.19), so that another may take its place."""
         return self.expires_at is not None and self.expires_at <= now
 
+    def decides(self, now: datetime) -> bool:
+        """Return whether this counts when something is seen at *now*: neither expired nor held (SPEC 9.19, 9.21)."""
+        return self.status is not Status.HELD and not self.is_expired(now)
+
 
 class Candidate(NamedTuple):
     """One row of a batch: where it stands, the indicator it makes, and the two digests that the store made of it."""
@@ -98,19 +102,19 @@ class ChangeSet:
             for known in stored.get(subject, ()):
                 if known.action is action:
                     same = known
-                elif known.expires_at is None or known.expires_at > now:
+                elif known.decides(now):
                     notes += _same_value(known, indicator, line, column)
             if repeats:
                 twin = earlier.setdefault((subject, action), candidate)
                 if twin is not candidate:
-                    steps.append(_repeated(candidate, twin.digest, f"on line {twin.line}", column))
+                    steps.append(_repeated(candidate, twin, column))
                     continue
             if same is not None and same.new:
-                steps.append(_repeated(candidate, same.digest, "earlier in this import", column))
+                steps.append(_come_again(candidate, same.digest, "earlier in this import", column))
                 continue
             if winners is not None and indicator[0] in NETWORK_TYPES:
                 notes += _wider_winners(winners, indicator, line, column)
-                if (action is Action.ALLOWED or action is Action.WARN) and not _is_stored(same, indicator, now):
+                if _wins(indicator) and not _is_stored(same, indicator, now):
                     winners.add(Winner(None, indicator[0], indicator[1], action, indicator.rbac_group_names))
             if same is None:
                 outcome = Outcome.CREATED
@@ -141,7 +145,17 @@ def _refused(step: Step) -> Step:
     return step._replace(outcome=Outcome.REFUSED, notes=(*step.notes, problem.at(line=step.candidate.line)))
 
 
-def _repeated(candidate: Candidate, digest: bytes, where: str, column: str) -> Step:
+def _repeated(candidate: Candidate, twin: Candidate, column: str) -> Step:
+    """Return what becomes of *candidate*, after its *twin* in the same batch."""
+    where, indicator = f"on line {twin.line}", candidate.indicator
+    if indicator != twin.indicator and indicator._replace(value=twin.indicator.value) == twin.indicator:
+        message = f"the same indicator stands {where}, its value spelled another way; that spelling is kept"
+        note = Problem("same-value-again", message, column, indicator.value, line=candidate.line, warning=True)
+        return Step(candidate, Outcome.UNCHANGED, None, (note,))
+    return _come_again(candidate, twin.digest, where, column)
+
+
+def _come_again(candidate: Candidate, digest: bytes, where: str, column: str) -> Step:
     if candidate.digest == digest:
         return Step(candidate, Outcome.UNCHANGED, None, ())
     message = f"the same indicator stands {where} with other properties; keep one of the two"
@@ -163,9 +177,15 @@ def _same_value(known: Known, indicator: Indicator, line: int, column: str) -> t
     return (Problem("conflict-same-value", message, column, indicator.value, line=line, warning=True),)
 
 
+def _wins(indicator: Indicator) -> bool:
+    return (indicator.action is Action.ALLOWED or indicator.action is Action.WARN) and (
+        indicator.status is not Status.HELD
+    )
+
+
 def _is_stored(same: Known | None, indicator: Indicator, now: datetime) -> bool:
-    """Return whether *same* is live and has the scope of *indicator*: then it is among the winners already."""
-    if same is None or same.is_expired(now):
+    """Return whether *same* decides in the scope of *indicator*: then it is among the winners already."""
+    if same is None or not same.decides(now):
         return False
     return same.groups == indicator.rbac_group_names
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 from indicia.domain.checker import Checker
 from indicia.domain.draft import COLUMN_NAMES, Draft
 from indicia.domain.errors import Problem
-from indicia.domain.observable import ObservableType, detect, refang
+from indicia.importers.bare_values import draft_of_value
 from indicia.importers.lines import TOO_LONG, blocks
 from indicia.importers.parsed import BATCH_RECORDS, Parsed, Read, Refusal
 
@@ -46,31 +46,13 @@ class TextList:
         hosts = _HOSTS.fullmatch(value)
         if hosts:
             value = hosts[1]
-        refanged = refang(value)
-        draft, fault = self._draft(refanged.text, value)
-        if fault is not None:
-            parsed.refused.append(Refusal(line, draft, (fault.at(line=line),), text))
-            return
+        draft, found = draft_of_value(self._defaults, value)
         indicator, problems = checker.check(draft)
-        placed = [each.at(line=line) for each in problems]
+        if any(not problem.warning for problem in found):  # what the checker says of a value without a type is no help
+            indicator, problems = None, ()
+        placed = [each.at(line=line) for each in (*problems, *found)]
         if indicator is None:
             parsed.refused.append(Refusal(line, draft, tuple(placed), text))
             return
-        if refanged.changes:
-            message = f"read as {refanged.text[:200]} ({', '.join(refanged.changes)})"
-            placed.append(Problem("refanged", message, _VALUE, value[:200], line=line, warning=True))
         parsed.notes.extend(placed)
         parsed.read.append(Read(line, indicator))
-
-    def _draft(self, value: str, written: str) -> tuple[Draft, Problem | None]:
-        """Return the draft of *value*, with its type detected unless the defaults name one."""
-        draft = self._defaults._replace(value=value)
-        if draft.type is not None:
-            return draft, None
-        found = detect(value)
-        if found is None:
-            message = f"{written[:200]!r} is no hash, address, network, domain or URL; `--type` says what it is"
-            return draft, Problem("type-not-detected", message, _VALUE, written[:200], tuple(ObservableType))
-        if found.type is ObservableType.URL and "://" not in value:
-            value = f"http://{value}"
-        return draft._replace(type=found.type.value, value=value), None

@@ -11,7 +11,8 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from indicia.domain.access import Actor, Permission, require
 from indicia.domain.changes import Outcome
-from indicia.domain.checker import Checker, Circumstances
+from indicia.domain.checker import Checker
+from indicia.domain.circumstances import Circumstances
 from indicia.domain.draft import COLUMN_NAMES, NOTHING_GIVEN, NOTHING_RARE, PROPERTY_NAMES, Draft
 from indicia.domain.errors import Conflict
 from indicia.domain.guard import Guard
@@ -196,7 +197,7 @@ def _take(
             _refuse(Refusal(step.candidate.line, again, notes), file, hear, report)
             continue
         if notes:
-            file.conflicts += 1
+            file.conflicts += any(note.code.startswith("conflict-") for note in notes)
             report.problems.extend(note.at(file=file.name) for note in notes)
     hear.planned(file.name, changes.steps)
     writing.apply(changes)

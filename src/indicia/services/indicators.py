@@ -9,7 +9,8 @@ from datetime import datetime
 
 from indicia.domain.access import Actor, Permission, require
 from indicia.domain.changes import Outcome
-from indicia.domain.checker import Checked, Checker, Circumstances
+from indicia.domain.checker import Checked, Checker
+from indicia.domain.circumstances import Circumstances
 from indicia.domain.draft import PROPERTY_NAMES, Draft
 from indicia.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem
 from indicia.domain.guard import Guard

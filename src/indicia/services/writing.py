@@ -46,6 +46,10 @@ class Writing:
         self._next_id = 1 if head is None else head.next_id
         self._encoder = Encoder()
         self._rows: list[Row] = []
+        # A bit for each stored indicator that this changeset has met and left as it is: a twin of it that comes later
+        # contradicts it, and does not change it (decision 0007).
+        self._kept = bytearray(self._next_id // 8 + 1)
+        self._first_new = self._next_id
         self._winners: Winners | None = None
         self._winners_fit = True
         self._plan = hashlib.sha256()
@@ -65,7 +69,9 @@ class Writing:
             rows = [self._encoder.encode(indicator) for _line, indicator in batch]
         known = self.tx.indicators.known([row[0] for row in rows], self.number)
         if known:
+            self._mark(known)
             self._merge(batch := list(batch), rows, known, keep_rare=keep_rare)
+            self._respell(batch, rows, known)
         self._rows = rows
         candidates = [
             tuple.__new__(Candidate, (line, indicator, row[0], row[1]))
@@ -77,6 +83,14 @@ class Writing:
             changes = self._refuse_others(changes)
         self._sign(changes)
         return changes
+
+    def _mark(self, known: dict[bytes, list[Known]]) -> None:
+        """Mark as new what this changeset left as it is."""
+        kept = self._kept
+        for siblings in known.values():
+            for position, each in enumerate(siblings):
+                if not each.new and each.id < self._first_new and kept[each.id >> 3] >> (each.id & 7) & 1:
+                    siblings[position] = each._replace(new=True)
 
     @property
     def plan_digest(self) -> bytes:
@@ -107,6 +121,24 @@ class Writing:
             merged = _carried_over(stored[number].indicator, indicator, keep_rare=keep_rare)
             batch[position] = (line, merged)
             rows[position] = self._encoder.encode(merged)
+
+    def _respell(
+        self, batch: list[tuple[int, Indicator]], rows: list[Row], known: Mapping[bytes, Sequence[Known]]
+    ) -> None:
+        """Give a row that comes again the spelling of its value that this changeset met first."""
+        again = {
+            position: same
+            for position, ((_line, indicator), row) in enumerate(zip(batch, rows, strict=True))
+            for same in known.get(row[0], ())
+            if same.new and same.action is indicator.action and same.digest != row[1]
+        }
+        values = self.tx.indicators.values([same.id for same in again.values()]) if again else {}
+        for position, same in again.items():
+            line, indicator = batch[position]
+            respelled = indicator._replace(value=values[same.id])
+            row = self._encoder.encode(respelled)
+            if row[1] == same.digest:
+                batch[position], rows[position] = (line, respelled), row
 
     def _beaters(self, batch: Placing) -> Winners:
         if self._winners is None and len(batch) < FEW_ROWS:
@@ -158,6 +190,8 @@ class Writing:
         for (_candidate, outcome, known, _notes), row in zip(changes.steps, self._rows, strict=True):
             if outcome is Outcome.UNCHANGED or outcome is Outcome.REFUSED:
                 numbers.append(known.id if known else None)
+                if known is not None and known.id < self._first_new:
+                    self._kept[known.id >> 3] |= 1 << (known.id & 7)
                 continue
             if known is not None:
                 end.append(known.id)

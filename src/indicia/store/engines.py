@@ -117,11 +117,14 @@ def explain(error: DBAPIError, where: str) -> str:
         return f"the database {where} is busy with another writer; try again when it is done"
     if "disk is full" in lowered or "full" in lowered:
         return f"the disk of the database {where} is full: nothing was changed; free some space and try again"
+    if "disk i/o" in lowered:
+        limits = "a limit on the size of files, or the disk itself"
+        return f"the database {where} could not be read or written: nothing was changed; look for {limits}"
     if "no such table" in lowered or "does not exist" in lowered:
         return f"the database {where} has no tables of this version yet; run `indicia db upgrade`"
     if "unable to open" in lowered:
         return f"the database {where} cannot be opened: does its folder exist, and may you write there?"
-    if "not a database" in lowered or "malformed" in lowered:
+    if any(sign in lowered for sign in ("not a database", "malformed", "could not decode")):
         return f"{where} is not an Indicia database, or is damaged: restore a backup, or name another file"
     if "readonly" in lowered or "read-only" in lowered:
         return f"the database {where} may only be read by this user"

@@ -77,6 +77,18 @@ class Indicators:
                     siblings.append(self._known(row, changeset))
         return found
 
+    def values(self, ids: Sequence[int]) -> dict[int, str]:
+        """Return the value of each of *ids* as it was written, planned ones included."""
+        found: dict[int, str] = {}
+        tables = ("indicators", _PLANNED) if self._dry else ("indicators",)
+        if self._dry:
+            self._connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS ix_{_PLANNED}_id ON {_PLANNED} (id)")
+        for start in range(0, len(ids), LOOKUP_ROWS):
+            for table in tables:
+                asked = f"SELECT id, COALESCE(value, canonical) FROM {table} WHERE id"  # noqa: S608 our own names
+                found |= dict(engines.rows_in(self._connection, asked, list(ids[start : start + LOOKUP_ROWS])))
+        return found
+
     def plan_only(self) -> None:
         """From now on, `add` only remembers what it was given, in a temporary table, and `end` does nothing."""
         engines.temporary_copy(self._connection, "indicators", _PLANNED)
@@ -97,7 +109,7 @@ class Indicators:
         found = Winners()
         for key, siblings in self.known(subjects, -1).items():
             for known in siblings:
-                if not known.is_expired(now):
+                if known.decides(now):
                     found.add(Winner(known.id, *subjects[key], known.action, known.groups))
         ranges = winners(self._connection, (ObservableType.IP_RANGE,), now, 10_000) | self._planned_ranges
         for number in sorted(ranges):

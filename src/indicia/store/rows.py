@@ -118,6 +118,11 @@ def decode(row: Sequence[Any], decision: Sequence[Any]) -> Indicator:
     )
 
 
+def decision_key(values: Sequence[Any]) -> bytes:
+    """Return the key of the decision that has the *values* of `DECISION_COLUMNS`."""
+    return hashlib.sha256(_decision_text(values).encode()).digest()
+
+
 def join_list(items: Sequence[str]) -> str | None:
     """Return the stored form of a list of names: U+001F before, between and after, null where empty."""
     return f"{_SEPARATOR}{_SEPARATOR.join(items)}{_SEPARATOR}" if items else None
@@ -143,9 +148,13 @@ def _decide(indicator: Indicator) -> tuple[DecisionRow, str, int | None]:
         None if indicator.extras == NO_EXTRAS else _extras_text(indicator.extras),
     )
     expires = None if indicator.expires_at is None else to_microseconds(indicator.expires_at)
-    # No text of an indicator has control characters but tab and line breaks, so U+001E cannot be part of one.
-    text = "\x1e".join(map(_text, values))
+    text = _decision_text(values)
     return DecisionRow(hashlib.sha256(text.encode()).digest(), values), f"{text}\x1e{_text(expires)}", expires
+
+
+def _decision_text(values: Sequence[Any]) -> str:
+    # No text of an indicator has control characters but tab and line breaks, so U+001E cannot be part of one.
+    return "\x1e".join(map(_text, values))
 
 
 def _text(value: Any) -> str:

@@ -8,24 +8,28 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from indicia.domain.indicator import Action
+from indicia.domain.indicator import Action, Status
 from indicia.domain.observable import ObservableType
 from indicia.domain.precedence import Winner
-from indicia.store.codes import ACTIONS, TYPES
+from indicia.store.codes import ACTIONS, STATUSES, TYPES
 from indicia.store.rows import ACTION_OF, DECISION_COLUMNS, OWN_COLUMNS, TYPE_OF, Row, split_list
 from indicia.store.schema import decisions, indicators
 from indicia.store.selection import live
 
 _ACTIONS: Final = (ACTIONS[Action.ALLOWED], ACTIONS[Action.WARN])
+_ACTIVE: Final = STATUSES[Status.ACTIVE]
 # Where a version that `Indicators.add` takes has them: its number stands first.
 _CANONICAL: Final = 1 + OWN_COLUMNS.index("canonical")
 _DECISION: Final = 1 + OWN_COLUMNS.index("decision")
+_STATUS: Final = DECISION_COLUMNS.index("status")
 
 
 def winners(connection: Connection, kinds: Sequence[ObservableType], now: datetime, most: int) -> dict[int, Winner]:
     """Return up to *most* winners of *kinds* by their numbers, found by the index of decisions."""
     types = [TYPES[kind] for kind in kinds]
-    deciding = select(decisions.c.id).where(decisions.c.type.in_(types), decisions.c.action.in_(_ACTIONS))
+    deciding = select(decisions.c.id).where(
+        decisions.c.type.in_(types), decisions.c.action.in_(_ACTIONS), decisions.c.status == _ACTIVE
+    )
     columns, decided = indicators.c, decisions.c
     rows = connection.execute(
         select(columns.id, decided.type, columns.canonical, columns.action, decided.rbac_group_names)
@@ -39,7 +43,7 @@ def winners(connection: Connection, kinds: Sequence[ObservableType], now: dateti
 def planned_range(version: Row) -> Winner | None:
     """Return the winner that a version is which is only planned, where it is about a range: no index finds these."""
     values = version[_DECISION].values
-    if values[0] != TYPES[ObservableType.IP_RANGE] or values[1] not in _ACTIONS:
+    if values[0] != TYPES[ObservableType.IP_RANGE] or values[1] not in _ACTIONS or values[_STATUS] != _ACTIVE:
         return None
     groups = values[DECISION_COLUMNS.index("rbac_group_names")]
     return _winner(version[0], values[0], version[_CANONICAL], values[1], groups)

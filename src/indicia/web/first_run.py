@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from indicia.app import App
@@ -43,10 +46,22 @@ def what_to_try(app: App, address: str, *, now: datetime) -> list[str]:
 
 
 def _by_command_line() -> list[str]:
+    command = _command()
     return [
         "",
         "Import a file in Defender's own format, and list what there is:",
-        "  indicia sample > sample.csv",
-        "  indicia import sample.csv",
-        "  indicia list",
+        f"  {command} sample > sample.csv",
+        f"  {command} import sample.csv",
+        f"  {command} list",
     ]
+
+
+def _command() -> str:
+    """Return the command as it can be typed here: a virtual environment that is not active is not on the path."""
+    script = Path(sys.executable).with_name("indicia")
+    if shutil.which("indicia") == str(script):
+        return "indicia"
+    if not script.exists():
+        return f"{sys.executable} -m indicia"
+    here = Path.cwd()
+    return str(script.relative_to(here)) if script.is_relative_to(here) else str(script)

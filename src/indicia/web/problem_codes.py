@@ -118,9 +118,12 @@ ENTRIES: Final[Mapping[str, str]] = {
     "not-for-this-format": "This parameter is for text lists: rows of other formats say it themselves.",
     "not-yours": "Another client created this indicator; changing it needs `Ti.ReadWrite.All`.",
     "nul": "The line holds a NUL character.",
+    "popular-name": "Very many people visit this name, so many will notice. Only a note: it is enforced.",
     "read-only-property": "The server sets this property. Leave it out.",
     "refanged": "The value was defanged (`hxxp`, `[.]`); it is read as what it stands for.",
     "repeated-column": "A column stands twice in the header of the CSV.",
+    "same-value-again": "The same indicator stands in the file before, its value spelled another way. "
+    "That spelling is kept.",
     "technique-without-category": "A technique is given without a category; give one, so that alerts can be grouped.",
     "too-long": "The text is longer than it may be; it is never cut.",
     "too-many": "The list is longer than it may be.",

@@ -96,6 +96,38 @@ def test_contradicting_rows_are_refused_and_name_each_other(database: Database) 
         assert [code for _, code in codes(report)] == ["duplicate"]
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["in one batch", "in two batches"])
+def test_contradicting_rows_say_the_same_again(database: Database, apart: bool) -> None:
+    first, second = domains([1]), domains([1], title="another title")
+    files = [first, second] if apart else [first + second]
+    run_import(database, *files, skip_bad_rows=True)
+    before = contents(database)
+    assert titles(database) == {"h1.example.org": "a title"}
+    again = run_import(database, *files, skip_bad_rows=True)
+    assert counts(again) == {"unchanged": 1, "refused": 1}
+    assert again.changeset is None
+    assert contents(database) == before
+    # What is stored may be the second row: then the first updates it, and the second contradicts the first.
+    run_import(database, second)
+    assert counts(run_import(database, *files, skip_bad_rows=True)) == {"updated": 1, "refused": 1}
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in one batch", "in two batches"])
+def test_a_value_that_comes_again_in_another_spelling_is_unchanged(database: Database, apart: bool) -> None:
+    first, second = domains([1]), domains([1], value="H1.Example.ORG.")
+    files = [first, second] if apart else [first + second]
+    planned = run_import(database, *files, dry_run=True)
+    done = run_import(database, *files, expected_plan=planned.plan_digest)
+    assert counts(planned) == counts(done) == {"created": 1, "unchanged": 1}
+    assert [stored.indicator.value for stored in listed(database)] == ["h1.example.org"]
+    assert counts(run_import(database, *files)) == {"unchanged": 2}
+
+
+def test_what_is_left_as_it_is_stays_so_when_it_comes_again(database: Database) -> None:
+    submit(database, BLOCK._replace(external_id="case 7"))
+    assert counts(run_import(database, [BLOCK], [BLOCK])) == {"unchanged": 2}
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.lists(drafts(), max_size=6))
 def test_a_re_import_changes_nothing_and_an_export_comes_in_as_it_was(database: Database, batch: list[Draft]) -> None:

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from indicia.domain.access import Actor
 from indicia.domain.changes import Outcome
-from indicia.domain.checker import Checker, Circumstances
+from indicia.domain.checker import Checker
+from indicia.domain.circumstances import Circumstances
 from indicia.domain.draft import Draft
 from indicia.domain.errors import Conflict, NotFound
 from indicia.domain.indicator import Indicator, Status

@@ -14,12 +14,17 @@ SETS = [
 ]
 
 
+def named(permissions: frozenset[Permission]) -> str:
+    """Return one name in every process: a set has another order in each."""
+    return "+".join(sorted(permissions)) or "none"
+
+
 def actor(permissions: frozenset[Permission]) -> Actor:
     return Actor("42", "somebody", Source.PUBLIC_API, permissions)
 
 
-@pytest.mark.parametrize("held", SETS, ids=str)
-@pytest.mark.parametrize("asked", SETS[1:], ids=str)
+@pytest.mark.parametrize("held", SETS, ids=named)
+@pytest.mark.parametrize("asked", SETS[1:], ids=named)
 def test_one_of_the_permissions_asked_for_is_enough(held: frozenset[Permission], asked: frozenset[Permission]) -> None:
     if held & asked:
         require(actor(held), *asked)
@@ -30,7 +35,7 @@ def test_one_of_the_permissions_asked_for_is_enough(held: frozenset[Permission],
     assert "somebody" in str(refused.value)
 
 
-@pytest.mark.parametrize("held", SETS, ids=str)
+@pytest.mark.parametrize("held", SETS, ids=named)
 def test_only_the_permission_for_all_shows_what_others_created(held: frozenset[Permission]) -> None:
     assert actor(held).sees_only_own is (Permission.TI_READ_WRITE_ALL not in held)
 

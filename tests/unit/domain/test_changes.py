@@ -121,7 +121,9 @@ def test_the_same_value_with_another_action_is_told(before: list[Indicator], bat
         others = [
             known
             for known in stored.get(step.candidate.subject, [])
-            if known.action is not each.action and overlap(known.groups, each.rbac_group_names)
+            if known.action is not each.action
+            and known.status is not Status.HELD
+            and overlap(known.groups, each.rbac_group_names)
         ]
         told = [note for note in step.notes if note.code == "conflict-same-value"]
         assert len(told) == len(others)

@@ -44,6 +44,26 @@ def test_refanging_is_told(text: str) -> None:
     assert [(note.code, note.value, note.warning) for note in found.notes] == [("refanged", text, True)]
 
 
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("185.220.101.7:8080", "185.220.101.7"),
+        ("evil.example.org:443", "evil.example.org"),
+        ("*.evil.example.org", "evil.example.org"),
+        ("someone@evil.example.org", "evil.example.org"),
+        ("evil[.]example[.]org:443", "evil.example.org"),
+    ],
+)
+def test_what_is_too_much_is_told_with_what_would_be_left(text: str, left: str) -> None:
+    problem = read("text", text).refused[0].problems[0]
+    assert (problem.code, problem.suggestion) == ("type-not-detected", left)
+
+
+@pytest.mark.parametrize("text", ["evil.example.org/a, Block, a title", "evil.example.org/a b"])
+def test_a_table_is_not_taken_for_a_path(text: str) -> None:
+    assert read("text", text).codes() == [(1, "type-not-detected")]
+
+
 @pytest.mark.parametrize("text", ["", "   ", "# a comment", "// a comment", "; a comment", "! a comment", "\t\r"])
 def test_comments_are_passed_over(text: str) -> None:
     assert read("text", text).lines == []
