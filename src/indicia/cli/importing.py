@@ -156,7 +156,9 @@ def run(invocation: Invocation, request: Request) -> int:
     _check_outputs(request)
     if request.format is None:
         return _print(invocation, request, _unreadable(request.inputs), None)
-    options = Options(request.format, request.strict, request.skip, request.dry_run, request.reason, request.defaults)
+    options = Options(
+        request.format, request.strict, request.skip, request.dry_run, request.reason, request.defaults, apart=True
+    )
     sources = [Source(each.name, each.stream) for each in request.inputs]
     sizes = [each.size for each in request.inputs]
     with (

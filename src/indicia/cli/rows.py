@@ -67,6 +67,10 @@ class Rows(Listener):
                 self._plan.write(json_line(row))
         self._batch.clear()
         self._notes.clear()
+        # Nothing is committed yet: where there is no room for these, there is no import whose rejects are lost.
+        for out in (*self._open.values(), self._plan):
+            if out is not None:
+                out.flush()
 
     def _reject(self, path: Path, refusal: Refusal) -> None:
         out = self._open.get(path)

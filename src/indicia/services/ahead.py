@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import io
+import multiprocessing
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+_ITEM: Final = b"i"
+_END: Final = b"e"
+_RAISED: Final = b"r"
 
 
 def read_ahead(items: Iterable[T]) -> Generator[T]:
@@ -22,3 +34,55 @@ def read_ahead(items: Iterable[T]) -> Generator[T]:
         while (item := following.result()) is not end:
             following = pool.submit(next, iterator, end)
             yield item  # type: ignore[misc] # it is an item: only `end` is none
+
+
+def may_read_apart() -> bool:
+    """Return whether `read_apart` is safe here: a process with threads must not be forked, nor one on macOS."""
+    return sys.platform == "linux" and threading.active_count() == 1
+
+
+def read_apart(items: Iterable[T], pack: Callable[[T], bytes], unpack: Callable[[bytes], T]) -> Generator[T]:
+    """Yield *items* in order while a process of its own works out the one after; what it raises is raised here.
+
+    Like `read_ahead`, and the other process has a Python lock of its own. It must not use what cannot be shared, such
+    as the connection to a database. Close the generator to stop it; it ends by itself when this process is killed.
+    """
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(items, pack, there, here), name="read-apart", daemon=True)
+    process.start()
+    there.close()
+    try:
+        while (message := _received(here))[:1] == _ITEM:
+            yield unpack(message[1:])
+        if message[:1] == _RAISED:
+            raise pickle.loads(message[1:])  # noqa: S301 from our own process
+    finally:
+        here.close()
+        process.terminate()
+        process.join()
+        process.close()
+
+
+def _received(pipe: Connection) -> bytes:
+    try:
+        return pipe.recv_bytes()
+    except EOFError:
+        # Nothing of the import is kept: whoever reads on would take a part for the whole.
+        raise MemoryError("the process that reads the file was ended, perhaps for lack of memory") from None
+
+
+def _send(items: Iterable[T], pack: Callable[[T], bytes], pipe: Connection, other_end: Connection) -> None:
+    """Work in the other process: send each item, then the end or what was raised."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to both; the one that is asked for stops this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.stderr = io.StringIO()  # what is raised is told where it was asked for
+    other_end.close()  # so that sending fails when there is nobody left to receive
+    try:
+        for item in items:
+            pipe.send_bytes(_ITEM + pack(item))
+        pipe.send_bytes(_END)
+    except BaseException as error:
+        with suppress(BrokenPipeError):
+            pipe.send_bytes(_RAISED + pickle.dumps(error))
+        raise

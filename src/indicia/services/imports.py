@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol
 
 from indicia.domain.access import Actor, Permission, require
 from indicia.domain.changes import Outcome
@@ -22,12 +24,16 @@ from indicia.importers.defender_csv import DefenderCsv
 from indicia.importers.ndjson import NdJson
 from indicia.importers.parsed import Parsed, Refusal
 from indicia.importers.text_list import TextList
-from indicia.services.ahead import read_ahead
+from indicia.services.ahead import may_read_apart, read_ahead, read_apart
 from indicia.services.import_report import FileReport, ImportReport, Listener
+from indicia.services.packing import Batch, pack, unpack
 from indicia.services.writing import Writing
 from indicia.store.changesets import Header
-from indicia.store.database import Database, Transaction
+from indicia.store.database import Database
 from indicia.store.rows import Encoder, Row
+
+#: A file of more bytes may be parsed in a process of its own.
+LONG_BYTES: Final = 4 << 20
 
 
 class Format(StrEnum):
@@ -48,7 +54,10 @@ class Importer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to import: ``defaults`` gives what a text list lacks."""
+    """How to import: ``defaults`` gives what a text list lacks.
+
+    With ``apart`` long files are parsed in a process of its own: for a caller that has no threads.
+    """
 
     format: Format = Format.CSV
     strict: bool = False
@@ -56,6 +65,12 @@ class Options:
     dry_run: bool = False
     reason: str | None = None
     defaults: Draft = NOTHING_GIVEN
+    apart: bool = False
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What the format calls the fields."""
+        return PROPERTY_NAMES if self.format is Format.NDJSON else COLUMN_NAMES
 
     def importer(self) -> Importer:
         """Return the importer of the format."""
@@ -99,13 +114,23 @@ def import_indicators(
     require(actor, Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
     report = ImportReport()
     hear = listener or Listener()
+    column = options.names["value"]
     if options.dry_run:
         with database.snapshot() as tx:
-            _run(tx, sources, options, actor, now, guard, hear, report, most_active)
+            _run(
+                Writing(tx, actor, now, column=column, digested=True),
+                sources,
+                options,
+                guard,
+                hear,
+                report,
+                most_active,
+            )
         return report
     try:
         with database.transaction() as tx:
-            writing = _run(tx, sources, options, actor, now, guard, hear, report, most_active)
+            writing = Writing(tx, actor, now, column=column, digested=expected_plan is not None)
+            _run(writing, sources, options, guard, hear, report, most_active)
             if report.fatal or (report.must_stop and not options.skip_bad_rows):
                 raise _Stopped
             if expected_plan is not None and expected_plan != report.plan_digest:
@@ -120,25 +145,21 @@ def import_indicators(
 
 
 def _run(
-    tx: Transaction,
+    writing: Writing,
     sources: Sequence[Source],
     options: Options,
-    actor: Actor,
-    now: datetime,
     guard: Guard,
     hear: Listener,
     report: ImportReport,
     most_active: int | None,
-) -> Writing:
-    names = COLUMN_NAMES if options.format is not Format.NDJSON else PROPERTY_NAMES
-    writing = Writing(tx, actor, now, column=names["value"])
+) -> None:
     checker = Checker(
         Circumstances(
-            now=now,
+            now=writing.now,
             guard=guard,
-            groups=frozenset(group.name for group in tx.groups.all()),
+            groups=frozenset(group.name for group in writing.tx.groups.all()),
             strictness=Strictness.STRICT if options.strict else Strictness.NATIVE,
-            names=names,
+            names=options.names,
         )
     )
     importer = options.importer()
@@ -146,7 +167,8 @@ def _run(
         file = FileReport(source.name)
         report.files.append(file)
         batches = _encoded(importer.read(source.stream, checker, strict=options.strict))
-        with closing(read_ahead(batches)) as ahead:
+        apart = options.apart and may_read_apart() and _is_long(source.stream)
+        with closing(read_apart(batches, pack, unpack) if apart else read_ahead(batches)) as ahead:
             for parsed, rows in ahead:
                 _take(parsed, rows, file, writing, options, hear, report)
                 hear.progress(source.name, parsed.position, file.rows)
@@ -155,13 +177,23 @@ def _run(
         report.problems.extend([excess])
         report.fatal = True
     report.plan_digest = writing.plan_digest
-    return writing
 
 
-def _encoded(batches: Iterator[Parsed]) -> Iterator[tuple[Parsed, list[Row]]]:
+def _encoded(batches: Iterator[Parsed]) -> Iterator[Batch]:
     encode = Encoder().encode
     for parsed in batches:
-        yield parsed, [encode(indicator) for _line, indicator in parsed.read]
+        yield Batch(parsed, [encode(indicator) for _line, indicator in parsed.read])
+
+
+def _is_long(stream: BinaryIO) -> bool:
+    """Return whether it pays to start a process for *stream*; what cannot say its length is long."""
+    try:
+        here = stream.tell()
+        length = stream.seek(0, io.SEEK_END) - here
+        stream.seek(here)
+    except OSError:
+        return True
+    return length > LONG_BYTES
 
 
 def _take(
@@ -181,24 +213,18 @@ def _take(
         return
     hear.noted(file.name, parsed.notes)
     changes = writing.plan(parsed.read, rows, keep_rare=options.format is not Format.NDJSON)
-    for step in changes.steps:
-        outcome, notes = step.outcome, step.notes
-        if outcome is Outcome.CREATED:
-            file.created += 1
-        elif outcome is Outcome.UNCHANGED:
-            file.unchanged += 1
-        elif outcome is Outcome.UPDATED:
-            file.updated += 1
-        elif outcome is Outcome.HELD:
-            file.held += 1
-        else:
-            indicator = step.candidate.indicator
-            again = Draft._make((*common_cells(indicator), *NOTHING_RARE))
-            _refuse(Refusal(step.candidate.line, again, notes), file, hear, report)
+    outcomes = Counter([step[1] for step in changes.steps])
+    file.created += outcomes[Outcome.CREATED]
+    file.unchanged += outcomes[Outcome.UNCHANGED]
+    file.updated += outcomes[Outcome.UPDATED]
+    file.held += outcomes[Outcome.HELD]
+    for candidate, outcome, _known, notes in [step for step in changes.steps if step[3]]:
+        if outcome is Outcome.REFUSED:  # never without a note that says why
+            again = Draft._make((*common_cells(candidate.indicator), *NOTHING_RARE))
+            _refuse(Refusal(candidate.line, again, notes), file, hear, report)
             continue
-        if notes:
-            file.conflicts += any(note.code.startswith("conflict-") for note in notes)
-            report.problems.extend(note.at(file=file.name) for note in notes)
+        file.conflicts += any(note.code.startswith("conflict-") for note in notes)
+        report.problems.extend(note.at(file=file.name) for note in notes)
     hear.planned(file.name, changes.steps)
     writing.apply(changes)
 

@@ -14,7 +14,7 @@ from indicia.domain.indicator import Extras, Indicator, Status, StoredIndicator
 from indicia.domain.precedence import Winners
 from indicia.store.changesets import ChangeSetRecord, Header
 from indicia.store.database import Transaction
-from indicia.store.rows import Encoder, Row
+from indicia.store.rows import Encoder, Row, Version
 from indicia.store.selection import Selection
 
 # Past this many Allowed and Warn network indicators, conflicts with wider values are looked up batch by batch.
@@ -34,9 +34,20 @@ Placing = Sequence[tuple[int, Indicator]]
 
 
 class Writing:
-    """One changeset in the making, inside one transaction: plan a batch, apply it, add the next, finish."""
+    """One changeset in the making, inside one transaction: plan a batch, apply it, add the next, finish.
 
-    def __init__(self, tx: Transaction, actor: Actor, now: datetime, *, column: str = "indicatorValue") -> None:
+    Where it is *digested*, `plan_digest` tells this plan from others.
+    """
+
+    def __init__(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        now: datetime,
+        *,
+        column: str = "indicatorValue",
+        digested: bool = False,
+    ) -> None:
         self.tx = tx
         self.now = now
         self._actor = actor
@@ -52,7 +63,7 @@ class Writing:
         self._first_new = self._next_id
         self._winners: Winners | None = None
         self._winners_fit = True
-        self._plan = hashlib.sha256()
+        self._plan = hashlib.sha256() if digested else None
         self.created = self.updated = self.deleted = 0
         if not tx.writable:
             tx.indicators.plan_only()
@@ -81,7 +92,8 @@ class Writing:
         changes = ChangeSet.between(known, candidates, now=self.now, winners=winners, column=self._column)
         if self._actor.sees_only_own:
             changes = self._refuse_others(changes)
-        self._sign(changes)
+        if self._plan is not None:
+            self._plan.update(self._content(changes))
         return changes
 
     def _mark(self, known: dict[bytes, list[Known]]) -> None:
@@ -95,7 +107,7 @@ class Writing:
     @property
     def plan_digest(self) -> bytes:
         """SHA-256 over everything planned so far: equal for two plans that would do the same."""
-        return self._plan.digest()
+        return b"" if self._plan is None else self._plan.digest()
 
     def _merge(
         self,
@@ -172,18 +184,18 @@ class Writing:
             steps.append(step)
         return ChangeSet(steps)
 
-    def _sign(self, changes: ChangeSet) -> None:
+    def _content(self, changes: ChangeSet) -> bytes:
         steps = changes.steps
-        self._plan.update(b"".join([row[1] for row in self._rows]))
-        self._plan.update("".join([outcome for _candidate, outcome, _known, _notes in steps]).encode())
+        digests = b"".join([row[1] for row in self._rows])
+        outcomes = "".join([outcome for _candidate, outcome, _known, _notes in steps])
         replaced = [(known.id, known.began) for _candidate, _outcome, known, _notes in steps if known]
-        self._plan.update(repr(replaced).encode())
+        return digests + outcomes.encode() + repr(replaced).encode()
 
     # -- apply ----------------------------------------------------------------------------------------------------
 
     def apply(self, changes: ChangeSet) -> list[int | None]:
         """Write *changes*, the last thing that `plan` gave; return the number of each step's indicator."""
-        versions: list[Row] = []
+        versions: list[Version] = []
         end: list[int] = []
         numbers: list[int | None] = []
         next_id, number = self._next_id, self.number
@@ -196,10 +208,10 @@ class Writing:
             if known is not None:
                 end.append(known.id)
                 if known.expires_at is None or known.expires_at > self.now:
-                    versions.append((known.id, *row, known.created, number))
+                    versions.append((known.id, row, known.created, number))
                     numbers.append(known.id)
                     continue
-            versions.append((next_id, *row, number, number))
+            versions.append((next_id, row, number, number))
             numbers.append(next_id)
             next_id += 1
         made = next_id - self._next_id
@@ -228,7 +240,7 @@ class Writing:
                     raise Conflict(f"{message}; edit that one, or delete it first")
                 self.delete([known.id])
         self.tx.indicators.end(self.number, [stored.id])
-        self.tx.indicators.add([(stored.id, *row, stored.created, self.number)])
+        self.tx.indicators.add([(stored.id, row, stored.created, self.number)])
         self.updated += 1
         return True
 

@@ -118,8 +118,8 @@ def explain(error: DBAPIError, where: str) -> str:
     if "disk is full" in lowered or "full" in lowered:
         return f"the disk of the database {where} is full: nothing was changed; free some space and try again"
     if "disk i/o" in lowered:
-        limits = "a limit on the size of files, or the disk itself"
-        return f"the database {where} could not be read or written: nothing was changed; look for {limits}"
+        why = "its disk may be full or failing, or the size of files limited"
+        return f"the database {where} could not be read or written: nothing was changed; {why}"
     if "no such table" in lowered or "does not exist" in lowered:
         return f"the database {where} has no tables of this version yet; run `indicia db upgrade`"
     if "unable to open" in lowered:

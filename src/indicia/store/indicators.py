@@ -22,7 +22,7 @@ from indicia.store.rows import (
     DECISION_COLUMNS,
     OWN_COLUMNS,
     STATUS_OF,
-    Row,
+    Version,
     decode,
     join_list,
     split_list,
@@ -32,6 +32,7 @@ from indicia.store.selection import Selection, begun, expired
 from indicia.store.winners import planned_range, winners
 
 LOOKUP_ROWS: Final = 5_000
+SUBJECTS_AT_ONCE: Final = 1_000
 #: A walk through this many indicators takes a few milliseconds.
 WALKED_FIRST: Final = 30_000
 #: To sort this many indicators takes a few milliseconds.
@@ -42,7 +43,6 @@ _KNOWN: Final = (
     "CASE WHEN d.extras IS NULL AND i.external_id IS NULL AND d.application IS NULL THEN 0 ELSE 1 END "
 )
 _PLANNED: Final = "planned_indicators"
-_DECISION: Final = _COLUMNS.index("decision")
 _KNOWN_STORED: Final = f"{_KNOWN} FROM indicators i JOIN decisions d ON d.id = i.decision WHERE i.subject"
 _KNOWN_PLANNED: Final = (
     f"{_KNOWN} FROM {_PLANNED} i JOIN (SELECT * FROM decisions UNION ALL SELECT * FROM {decisions_store.PLANNED}) d "  # noqa: S608 our own names
@@ -65,9 +65,10 @@ class Indicators:
     def known(self, subjects: Iterable[bytes], changeset: int) -> dict[bytes, list[Known]]:
         """Return what is stored about each of *subjects*; `Known.new` marks versions that *changeset* made."""
         found: dict[bytes, list[Known]] = {}
-        wanted = list(set(subjects))
-        for start in range(0, len(wanted), LOOKUP_ROWS):
-            part = wanted[start : start + LOOKUP_ROWS]
+        # In the order of the index, and not too many at a time: a quarter faster.
+        wanted = sorted(set(subjects))
+        for start in range(0, len(wanted), SUBJECTS_AT_ONCE):
+            part = wanted[start : start + SUBJECTS_AT_ONCE]
             for row in engines.rows_in(self._connection, _KNOWN_STORED, part):
                 found.setdefault(row[0], []).append(self._known(row, changeset))
             if self._dry:
@@ -145,16 +146,14 @@ class Indicators:
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def add(self, versions: list[Row]) -> None:
-        """Add versions: number, row, the changeset that created the indicator, the one that begins this version."""
+    def add(self, versions: Sequence[Version]) -> None:
+        """Add *versions*."""
         table = _PLANNED if self._dry else "indicators"
         if self._dry:
             self._planned_ranges |= {each.id: each for each in map(planned_range, versions) if each and each.id}
-        numbers = self._decisions.number([version[_DECISION] for version in versions])
-        versions = [
-            (*version[:_DECISION], numbers[version[_DECISION].key], version[-2], version[-1]) for version in versions
-        ]
-        engines.bulk_insert(self._connection, table, _COLUMNS, versions)
+        numbers = self._decisions.number([row[-1] for _number, row, _created, _began in versions])
+        rows = [(number, *row[:-1], numbers[row[-1][0]], created, began) for number, row, created, began in versions]
+        engines.bulk_insert(self._connection, table, _COLUMNS, rows)
 
     def end(self, changeset: int, ids: Sequence[int]) -> None:
         """Move the current versions of *ids* to history as ended by *changeset*."""

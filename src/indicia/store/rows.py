@@ -50,6 +50,8 @@ CATEGORY_OF: Final = {code: category for category, code in CATEGORIES.items()}
 STATUS_OF: Final = {code: status for status, code in STATUSES.items()}
 
 Row = tuple[Any, ...]
+#: A version to store: the number of its indicator, its row, the changesets that created the one and begin the other.
+Version = tuple[int, Row, int, int]
 
 
 class DecisionRow(NamedTuple):

@@ -12,15 +12,13 @@ from indicia.domain.indicator import Action, Status
 from indicia.domain.observable import ObservableType
 from indicia.domain.precedence import Winner
 from indicia.store.codes import ACTIONS, STATUSES, TYPES
-from indicia.store.rows import ACTION_OF, DECISION_COLUMNS, OWN_COLUMNS, TYPE_OF, Row, split_list
+from indicia.store.rows import ACTION_OF, DECISION_COLUMNS, OWN_COLUMNS, TYPE_OF, Version, split_list
 from indicia.store.schema import decisions, indicators
 from indicia.store.selection import live
 
 _ACTIONS: Final = (ACTIONS[Action.ALLOWED], ACTIONS[Action.WARN])
 _ACTIVE: Final = STATUSES[Status.ACTIVE]
-# Where a version that `Indicators.add` takes has them: its number stands first.
-_CANONICAL: Final = 1 + OWN_COLUMNS.index("canonical")
-_DECISION: Final = 1 + OWN_COLUMNS.index("decision")
+_CANONICAL: Final = OWN_COLUMNS.index("canonical")
 _STATUS: Final = DECISION_COLUMNS.index("status")
 
 
@@ -40,13 +38,14 @@ def winners(connection: Connection, kinds: Sequence[ObservableType], now: dateti
     return {row[0]: _winner(*row) for row in rows}
 
 
-def planned_range(version: Row) -> Winner | None:
+def planned_range(version: Version) -> Winner | None:
     """Return the winner that a version is which is only planned, where it is about a range: no index finds these."""
-    values = version[_DECISION].values
+    number, row, _created, _began = version
+    values = row[-1].values
     if values[0] != TYPES[ObservableType.IP_RANGE] or values[1] not in _ACTIONS or values[_STATUS] != _ACTIVE:
         return None
     groups = values[DECISION_COLUMNS.index("rbac_group_names")]
-    return _winner(version[0], values[0], version[_CANONICAL], values[1], groups)
+    return _winner(number, values[0], row[_CANONICAL], values[1], groups)
 
 
 def _winner(number: int, kind: int, canonical: str, action: int, groups: str | None) -> Winner:

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from indicia.app import App
 from indicia.domain.access import Actor
-from indicia.domain.errors import Forbidden
+from indicia.domain.errors import Forbidden, Unavailable
 from indicia.services import applications
 from indicia.web.problems import Refusal
 from indicia.web.tokens import InvalidToken, Tokens
@@ -114,6 +114,8 @@ async def spooled_body(request: Request, app: AppDep, _actor: ActorDep) -> Async
                     file.write(piece)
         except ClientDisconnect:
             raise _gone() from None
+        except OSError as error:
+            raise _no_room(error) from error
         file.seek(0)
         yield cast(BinaryIO, file)
 
@@ -178,6 +180,10 @@ def _refuse_announced(request: Request, most: int) -> None:
 
 def _too_large(most: int) -> Refusal:
     return Refusal(413, "body-too-large", f"the body is longer than {most} bytes, the most this server takes")
+
+
+def _no_room(error: OSError) -> Unavailable:
+    return Unavailable(f"the body cannot be kept while it is read ({error.strerror}): nothing was changed")
 
 
 def _gone() -> Refusal:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import pickle
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indicia.services.ahead import read_ahead
+from indicia.services.ahead import read_ahead, read_apart
 
 
 def threads() -> set[threading.Thread]:
@@ -84,3 +88,59 @@ def test_nothing_runs_before_the_first_item_is_asked_for() -> None:
     ahead = read_ahead(iter([1]))
     assert threads() <= before
     ahead.close()
+
+
+# -- in a process of its own ------------------------------------------------------------------------------------------
+
+
+def apart(items: Iterable[object]) -> Generator[object]:
+    return read_apart(items, pickle.dumps, pickle.loads)
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+
+
+@settings(max_examples=10)
+@given(st.lists(st.one_of(st.integers(), st.binary(), st.text()), max_size=20))
+def test_apart_order_is_kept(items: list[object]) -> None:
+    assert list(apart(items)) == items
+
+
+@pytest.mark.parametrize("after", [0, 1, 10])
+@pytest.mark.parametrize("error", [ValueError("bad"), OSError(5, "a disk that fails"), MemoryError()])
+def test_apart_what_it_raises_is_raised_here(after: int, error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
+    def items() -> Iterator[int]:
+        yield from range(after)
+        raise error
+
+    found: list[object] = []
+    with pytest.raises(type(error)) as raised:
+        found.extend(apart(items()))
+    assert raised.value.args == error.args
+    assert found == list(range(after))
+    assert capfd.readouterr().err == ""
+
+
+def test_apart_it_stops_when_nobody_wants_more() -> None:
+    def endless() -> Iterator[int]:
+        while True:
+            yield os.getpid()
+
+    ahead = apart(endless())
+    number = next(ahead)
+    assert number != os.getpid()
+    ahead.close()
+    assert multiprocessing.active_children() == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(str(number)), 0)
+
+
+def test_apart_a_reader_that_is_killed_is_no_end_of_the_file() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    found: list[object] = []
+    with pytest.raises(MemoryError, match="was ended"):
+        found.extend(apart(items()))
+    assert found == [1]

@@ -191,11 +191,25 @@ def test_the_plan_is_what_is_done(
         stored = state(database)
         plan = run_import(database, *files, dry_run=True, skip_bad_rows=skip, actor=actor)
         assert state(database) == stored
-        done = run_import(database, *files, skip_bad_rows=skip, actor=actor)
+        done = run_import(database, *files, skip_bad_rows=skip, actor=actor, expected_plan=plan.plan_digest)
     assert [file.as_dict() for file in plan.files] == [file.as_dict() for file in done.files]
     assert list(map(str, plan.problems)) == list(map(str, done.problems))
     assert plan.plan_digest == done.plan_digest
     assert (plan.applied, plan.changeset) == (False, None)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_process_of_its_own_reads_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indicia.services.imports.LONG_BYTES", 0)
+    monkeypatch.setattr("indicia.services.imports.may_read_apart", lambda: True)
+    monkeypatch.setattr("indicia.importers.defender_csv.BATCH_RECORDS", 3)
+    drafts = [*domains(range(8)), BAD, BLOCK._replace(value="com"), BLOCK._replace(expires="2030-12-01")]
+    plans = [run_import(database, drafts, dry_run=True, apart=apart) for apart in (False, True)]
+    assert plans[0].plan_digest == plans[1].plan_digest
+    assert list(map(str, plans[0].problems)) == list(map(str, plans[1].problems))
+    done = run_import(database, drafts, skip_bad_rows=True, apart=True, expected_plan=plans[0].plan_digest)
+    assert counts(done) == counts(plans[0])
+    assert faults(database) == []
 
 
 def test_a_plan_of_other_things_is_another(database: Database) -> None:
