@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, Select, Table, func, insert, select, 
 from sqlalchemy.types import NULLTYPE
 
 from indicia.domain.access import Actor
+from indicia.store import engines
 from indicia.store.rows import DECISION_COLUMNS, OWN_COLUMNS, Encoder, decision_key, decode
 from indicia.store.schema import changesets, decisions, indicator_history, indicators, to_microseconds
 from indicia.store.selection import begun
@@ -179,8 +180,7 @@ class ChangeSets:
         ended = select(past.id, past.began, past.digest).where(past.ended == number).order_by(past.id, past.began)
         digest = hashlib.sha256()
         for sign, query in (("+", began), ("-", ended)):
-            rows = self._connection.execution_options(yield_per=10_000).execute(query)
-            for part in rows.partitions(10_000):
+            for part in engines.parts(self._connection, query):
                 # Not %d: that would take 1.5 for 1.
                 digest.update(b"".join([f"{sign}{row[0]},{row[1]},".encode() + row[2] for row in part]))
         return digest.digest()
@@ -227,10 +227,13 @@ class ChangeSets:
 
     def _decision_faults(self) -> Iterator[str]:
         query = _stored(decisions, "id", "key", *DECISION_COLUMNS)
-        for part in self._connection.execution_options(yield_per=5_000).execute(query).partitions(5_000):
+        for part in self._parts(query):
             for number, key, *values in part:
                 if key != decision_key(values):
                     yield f"decision {number}, which indicators share, was altered outside Indicia"
+
+    def _parts(self, query: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
+        return self._connection.execute(query, execution_options={"yield_per": 5_000}).partitions()
 
     def _content_faults(self) -> Iterator[str]:
         encoder = Encoder()
@@ -241,8 +244,7 @@ class ChangeSets:
                 .add_columns(*_stored(decisions, *DECISION_COLUMNS).selected_columns)
                 .outerjoin_from(table, decisions, decisions.c.id == table.c.decision)
             )
-            rows = self._connection.execution_options(yield_per=5_000).execute(query)
-            for part in rows.partitions(5_000):
+            for part in self._parts(query):
                 for number, *content in part:
                     if not _is_intact(encoder, content[: len(OWN_COLUMNS)], content[len(OWN_COLUMNS) :]):
                         yield f"indicator {number} ({table.name}) was altered outside Indicia"
