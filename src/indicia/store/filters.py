@@ -10,7 +10,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, false, func, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from indicia.domain.identity import subject
 from indicia.domain.query import (
@@ -157,6 +171,21 @@ def asks_expiry(query: Query) -> bool:
             return False
 
 
+def by_last_update(query: Query, table: FromClause) -> CompoundSelect[int] | None:
+    """Return the indicators of *table* that an indicator must be one of to match *query*, by when they last changed.
+
+    They are found by indexes. None where *query* does not ask for that time.
+    """
+    match query:
+        case Compare(Field.LAST_UPDATE_TIME):
+            created, updated = _versions(query, table)
+            return union_all(select(table.c.id).where(created), select(table.c.id).where(updated))
+        case And(operands):
+            return next((found for each in operands if (found := by_last_update(each, table)) is not None), None)
+        case _:
+            return None
+
+
 def _decisions(query: Query, groups: Mapping[str, str]) -> Select[int]:
     return select(_decided.c.id).where(_where(query, _decided, groups, walk=False))
 
@@ -297,6 +326,17 @@ def _bound(field: Field, literal: Scalar) -> Any:
 
 
 def _of_changeset(query: Compare | In | Text, table: FromClause) -> ColumnElement[bool]:
+    created, updated = _versions(query, table)
+    if _OF_CHANGESETS[query.field][0] == "created":
+        return created
+    if query.field is not Field.LAST_UPDATED_BY:
+        return or_(created, updated)
+    # Nobody has updated an indicator whose version is the one that was created.
+    return or_(table.c.began == table.c.created, updated) if _asks_for_null(query) else updated
+
+
+def _versions(query: Compare | In | Text, table: FromClause) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return what tells the indicators that changesets as *query* asks for created, and those that they updated."""
     own, name = _OF_CHANGESETS[query.field]
     told = _condition(query, _changes.c[name], nullable=False)
     asked = select(_changes.c.id).where(told)
@@ -304,15 +344,10 @@ def _of_changeset(query: Compare | In | Text, table: FromClause) -> ColumnElemen
     # changeset is asked for they are null, and IN is false already.
     first = select(func.min(_changes.c.first_id)).where(told).scalar_subquery()
     last = select(func.max(_changes.c.next_id)).where(told).scalar_subquery()
-    condition = and_(table.c.created.in_(asked), table.c.id >= first, table.c.id < last)
+    created = and_(table.c.created.in_(asked), table.c.id >= first, table.c.id < last)
     if own == "began":
-        created = and_(table.c.began == table.c.created, condition)
-        condition = or_(created, and_(table.c.began != table.c.created, table.c.began.in_(asked)))
-    if query.field is not Field.LAST_UPDATED_BY:
-        return condition
-    # Nobody has updated an indicator whose version is the one that was created.
-    updated = and_(table.c.began != table.c.created, condition)
-    return or_(table.c.began == table.c.created, updated) if _asks_for_null(query) else updated
+        created = and_(table.c.began == table.c.created, created)
+    return created, and_(table.c.began != table.c.created, table.c.began.in_(asked))
 
 
 def _has(field: Field, name: str, table: FromClause, groups: Mapping[str, str]) -> ColumnElement[bool]:

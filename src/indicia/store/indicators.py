@@ -33,6 +33,7 @@ from indicia.store.winners import planned_range, winners
 
 LOOKUP_ROWS: Final = 5_000
 SUBJECTS_AT_ONCE: Final = 1_000
+MOST_IDS: Final = (1 << 63) - 1
 #: A walk through this many indicators takes a few milliseconds.
 WALKED_FIRST: Final = 30_000
 #: To sort this many indicators takes a few milliseconds.
@@ -271,12 +272,15 @@ class Indicators:
         """
         now = indicators.c
         walk = wanted.conditions(indicators, walk=True)
-        end = after + WALKED_FIRST
+        end = min(after + WALKED_FIRST, MOST_IDS)
         first = query.where(now.id <= end, *walk).order_by(now.id).limit(offset + limit)
         found = list(self._read(first))
         if len(found) < offset + limit:
             rest = query.where(now.id > end).limit(offset + limit - len(found))
-            if self._is_rare(wanted, end):
+            changed = filters.by_last_update(wanted.query, indicators) if wanted.query is not None else None
+            if changed is not None and self._are_few(select(changed.subquery().c.id), end):
+                rest = rest.where(now.id.in_(changed), *walk).order_by(now.id)
+            elif self._is_rare(wanted, end):
                 rest = rest.where(*wanted.conditions(indicators)).order_by(now.id + 0)
             else:
                 rest = rest.where(*walk).order_by(now.id)
@@ -290,8 +294,10 @@ class Indicators:
         shared = filters.shared_part(wanted.query, wanted.group_ids)
         if shared is None:
             return filters.asks_expiry(wanted.query)
-        now = indicators.c
-        some = select(literal(1)).where(now.decision.in_(shared), now.id > after).limit(FEW_ROWS + 1)
+        return self._are_few(select(indicators.c.id).where(indicators.c.decision.in_(shared)), after)
+
+    def _are_few(self, numbers: Select[int], after: int) -> bool:
+        some = numbers.where(numbers.selected_columns.id > after).limit(FEW_ROWS + 1)
         return self._number(select(func.count()).select_from(some.subquery())) <= FEW_ROWS
 
     def stream(self, wanted: Selection, *, page: int = 5_000) -> Iterator[StoredIndicator]:
