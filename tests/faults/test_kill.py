@@ -18,7 +18,7 @@ from tests.acceptance.command_line import Terminal
 from tests.faults.left import ALL, LITTLE, NOTHING, Before, opened, what_is_left
 from tests.faults.serving import Server
 from tests.faults.warm import KILLED, Moment, Run, Warm, size_of
-from tests.integration.stores import ADMIN, domains, faults, run_import, titles, url_of
+from tests.integration.stores import ADMIN, csv_of, domains, faults, run_import, titles, url_of
 from tests.wire.doors import indicator
 
 SEED = 20_300_615
@@ -144,6 +144,29 @@ def test_the_killed_command_itself(importing: Before, tmp_path: Path, capsys: py
 
 
 # -- the server -------------------------------------------------------------------------------------------------------
+
+
+def children(number: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{number}/task/{number}/children").read_text().split()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc: processes are counted there")
+def test_a_long_import_that_is_killed_leaves_no_process_behind(terminal: Terminal) -> None:
+    """A long file is parsed in a process of its own; 4 MiB is long."""
+    long = terminal.folder / "long.csv"
+    long.write_bytes(csv_of(domains(range(200_000))))
+    process = terminal.start("import", str(long), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (readers := children(process.pid)):
+        time.sleep(0.001)
+    assert process.poll() is None
+    process.kill()
+    process.wait(30)
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{each}").exists() for each in readers) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(Path(f"/proc/{each}").exists() for each in readers)
+    assert terminal.run("list", "--count").out == "0\n"
 
 
 def submit_until_it_dies(server: Server, answered: list[str], numbers: Iterator[int]) -> None:

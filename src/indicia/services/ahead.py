@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import multiprocessing
+import os
 import pickle
 import signal
 import sys
@@ -11,8 +10,10 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from typing import Final, TypeVar
+
+from indicia.domain.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -47,10 +48,14 @@ def read_apart(items: Iterable[T], pack: Callable[[T], bytes], unpack: Callable[
     Like `read_ahead`, and the other process has a Python lock of its own. It must not use what cannot be shared, such
     as the connection to a database. Close the generator to stop it; it ends by itself when this process is killed.
     """
-    context = multiprocessing.get_context("fork")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(items, pack, there, here), name="read-apart", daemon=True)
-    process.start()
+    here, there = Pipe(duplex=False)
+    child = os.fork()  # not multiprocessing.Process, which closes the stdin that is to be read
+    if child == 0:
+        try:
+            here.close()  # so that sending fails when there is nobody left to receive
+            _send(items, pack, there)
+        finally:
+            os._exit(0)  # whatever this process shares with the other is the other's to flush and close
     there.close()
     try:
         while (message := _received(here))[:1] == _ITEM:
@@ -59,25 +64,23 @@ def read_apart(items: Iterable[T], pack: Callable[[T], bytes], unpack: Callable[
             raise pickle.loads(message[1:])  # noqa: S301 from our own process
     finally:
         here.close()
-        process.terminate()
-        process.join()
-        process.close()
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def _received(pipe: Connection) -> bytes:
     try:
         return pipe.recv_bytes()
     except EOFError:
-        # Nothing of the import is kept: whoever reads on would take a part for the whole.
-        raise MemoryError("the process that reads the file was ended, perhaps for lack of memory") from None
+        # Whoever went on would take a part for the whole.
+        raise Unavailable("the process that read the file was ended, perhaps for lack of memory") from None
 
 
-def _send(items: Iterable[T], pack: Callable[[T], bytes], pipe: Connection, other_end: Connection) -> None:
+def _send(items: Iterable[T], pack: Callable[[T], bytes], pipe: Connection) -> None:
     """Work in the other process: send each item, then the end or what was raised."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to both; the one that is asked for stops this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    sys.stderr = io.StringIO()  # what is raised is told where it was asked for
-    other_end.close()  # so that sending fails when there is nobody left to receive
     try:
         for item in items:
             pipe.send_bytes(_ITEM + pack(item))
