@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from indicia.domain.errors import InvalidInput, Problem
+from indicia.domain.verdict import NetworkPrecedence
 
 
 class Settings(BaseSettings):
@@ -24,6 +25,9 @@ class Settings(BaseSettings):
     max_import_bytes: int = Field(default=2 << 30, ge=1024, description="the largest import by HTTP")
     sweep_seconds: float = Field(default=5.0, gt=0, description="how often expired indicators are removed")
     token_seconds: int = Field(default=3599, ge=60, le=86_400, description="how long a token is good")
+    network_precedence: NetworkPrecedence = Field(
+        default=NetworkPrecedence.ACTION, description="which network indicator wins: action, or most-specific first"
+    )
     own_names: str = Field(default="", description="names of this server, with commas between: never to be blocked")
 
     @classmethod

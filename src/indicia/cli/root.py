@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "edit": Lazy(_INDICATORS, "indicators", "Change one indicator."),
     "delete": Lazy(_INDICATORS, "indicators", "Delete indicators."),
     "release": Lazy(_INDICATORS, "indicators", "Enforce indicators that are held."),
+    "check": Lazy(_INDICATORS, "checking", "Tell what would happen to values, and why."),
     "history": Lazy(_PAST, "changes", "Show what was changed, by whom and why."),
     "undo": Lazy(_PAST, "changes", "Take a changeset back."),
     "verify": Lazy(_PAST, "changes", "Prove that the history was not altered."),

@@ -1,4 +1,4 @@
-"""The JSON entity of the compat API: every documented key is present, in the order of a live reply (SPEC 1.1)."""
+"""The JSON entities of the two APIs; the compat one has every documented key, in the order of live replies."""
 
 from __future__ import annotations
 
@@ -53,6 +53,22 @@ def entity(stored: StoredIndicator, group_ids: Mapping[str, str]) -> dict[str, A
         # Ours: whether it is enforced, or held by the guard.
         "status": indicator.status.value,
     }
+
+
+def native(stored: StoredIndicator, group_ids: Mapping[str, str]) -> dict[str, Any]:
+    """Return the entity of our own API: that of the compat API with names for numbers, and what only we have."""
+    category = stored.indicator.category
+    return entity(stored, group_ids) | {
+        "category": category.value if category else None,
+        "overrideReason": stored.indicator.extras.override_reason,
+        "etag": etag(stored),
+        "changeset": stored.began,
+    }
+
+
+def etag(stored: StoredIndicator) -> str:
+    """Return the strong ETag of this version."""
+    return f'"{stored.id}-{stored.began}"'
 
 
 def seconds(at: datetime) -> str:

@@ -83,8 +83,6 @@ class Indicators:
         """Return the value of each of *ids* as it was written, planned ones included."""
         found: dict[int, str] = {}
         tables = ("indicators", _PLANNED) if self._dry else ("indicators",)
-        if self._dry:
-            self._connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS ix_{_PLANNED}_id ON {_PLANNED} (id)")
         for start in range(0, len(ids), LOOKUP_ROWS):
             for table in tables:
                 asked = f"SELECT id, COALESCE(value, canonical) FROM {table} WHERE id"  # noqa: S608 our own names
@@ -94,7 +92,8 @@ class Indicators:
     def plan_only(self) -> None:
         """From now on, `add` only remembers what it was given, in a temporary table, and `end` does nothing."""
         engines.temporary_copy(self._connection, "indicators", _PLANNED)
-        self._connection.exec_driver_sql(f"CREATE INDEX ix_{_PLANNED} ON {_PLANNED} (subject)")
+        for column in ("subject", "id"):
+            self._connection.exec_driver_sql(f"CREATE INDEX ix_{_PLANNED}_{column} ON {_PLANNED} ({column})")
         self._decisions.plan_only()
         self._dry = True
 
@@ -244,6 +243,14 @@ class Indicators:
                 queries.append(_select(indicator_history).where(past.id.in_(part), past.ended == before))
             found |= {stored.id: stored for query in queries for stored in self._read(query)}
         return found
+
+    def about(self, keys: Iterable[tuple[ObservableType, str]], wanted: Selection) -> Iterator[StoredIndicator]:
+        """Yield the *wanted* indicators about any of *keys*: types and canonical values."""
+        table = wanted.table()
+        subjects = sorted({subject(kind, value) for kind, value in keys})
+        for start in range(0, len(subjects), LOOKUP_ROWS):
+            among = table.c.subject.in_(subjects[start : start + LOOKUP_ROWS])
+            yield from self._read(_select(table).where(among, *wanted.conditions(table)))
 
     def select(
         self, wanted: Selection, *, limit: int, offset: int = 0, after: int | None = None, before: int | None = None

@@ -13,6 +13,7 @@ from indicia.domain.draft import Draft
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.domain.indicator import StoredIndicator
 from indicia.domain.query import Field, OrderBy
+from indicia.exporters.entity import etag, native
 from indicia.services import changesets, idempotency, indicators
 from indicia.services.idempotency import Reply
 from indicia.services.indicators import Wanted
@@ -37,7 +38,7 @@ from indicia.web.api_call import (
     text_of,
     version_of,
 )
-from indicia.web.api_shapes import as_of, created, draft_from, etag, group_ids_of, native, parsed, shown
+from indicia.web.api_shapes import as_of, created, draft_from, group_ids_of, parsed, shown
 from indicia.web.dependencies import JsonBodyDep
 from indicia.web.problems import documented
 

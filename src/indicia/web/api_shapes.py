@@ -14,7 +14,7 @@ from indicia.domain.indicator import StoredIndicator
 from indicia.domain.query import InvalidFilter, Query
 from indicia.domain.query_literals import moment
 from indicia.domain.query_text import parse_filter
-from indicia.exporters.entity import entity
+from indicia.exporters.entity import etag, native
 from indicia.importers.ndjson import READ_ONLY, unknown_properties
 from indicia.services import groups
 from indicia.services.idempotency import Reply
@@ -26,22 +26,6 @@ from indicia.web.api_call import MOST_NUMBER, object_of, reply
 _TAKEN: Final = frozenset({"already-exists", "not-yours"})
 
 # -- shapes -----------------------------------------------------------------------------------------------------------
-
-
-def native(stored: StoredIndicator, group_ids: Mapping[str, str]) -> dict[str, Any]:
-    """Return the entity of our own API: that of the compat API with names for numbers, and what only we have."""
-    category = stored.indicator.category
-    return entity(stored, group_ids) | {
-        "category": category.value if category else None,
-        "overrideReason": stored.indicator.extras.override_reason,
-        "etag": etag(stored),
-        "changeset": stored.began,
-    }
-
-
-def etag(stored: StoredIndicator) -> str:
-    """Return the strong ETag of this version."""
-    return f'"{stored.id}-{stored.began}"'
 
 
 def group_ids_of(database: Database) -> dict[str, str]:

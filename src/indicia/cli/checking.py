@@ -1,0 +1,108 @@
+"""`indicia check`: what the indicators decide about values, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import click
+
+from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
+from indicia.cli.output import OK, ROWS_REFUSED, clean, number, show, show_json
+from indicia.cli.parameters import Moment
+
+if TYPE_CHECKING:
+    from indicia.services.verdicts import Explained
+
+#: What --exit-code ends with, the first that any of the values has.
+_EXIT_CODES: Final = (("BlockAndRemediate", 10), ("Block", 10), ("Warn", 11), ("Audit", 12))
+_LONGEST_LINE: Final = 64 * 1024
+
+
+@command(
+    "check",
+    "indicia check evil.example 203.0.113.7",
+    "indicia check 'hxxps://evil[.]example/login' --group Servers",
+    "indicia check --file seen.txt --json | jq -r '.[] | select(.action) | .value'",
+    "indicia check evil.example --at 2026-01-31            what it would have been then",
+    "indicia check --exit-code evil.example || echo 'not allowed'",
+)
+@click.argument("values", nargs=-1, metavar="[VALUE]...")
+@click.option("-f", "--file", type=click.File("rb"), metavar="FILE", help="One value a line; - is stdin.")
+@click.option("--group", metavar="NAME", help="The device group of the device; default: none that has a name.")
+@click.option("--at", type=Moment(), metavar="TIME|CHANGESET", help="As it was then.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of verdicts, as POST /v1/verdicts has them.")
+@click.option("--exit-code", is_flag=True, help="End with 10 (Block), 11 (Warn), 12 (Audit) or 0 (Allowed, nothing).")
+@pass_invocation
+def check_command(
+    invocation: Invocation,
+    values: tuple[str, ...],
+    file: BinaryIO | None,
+    group: str | None,
+    at: datetime | int | None,
+    as_json: bool,
+    exit_code: bool,
+) -> int:
+    """Tell what would happen to values, and why: each indicator that matches, whether it decides, and the reason.
+
+    A name is matched by its parents too, an address by the networks around it, a URL also by its host. Defanged values
+    are mended.
+    """
+    from indicia.exporters.verdict import verdict_as_dict
+    from indicia.services.verdicts import explain
+
+    asked = [*values, *(_lines(file) if file is not None else ())]
+    if not asked:
+        raise click.UsageError("give a value, or --file with one a line", click.get_current_context())
+    with invocation.app() as app:
+        found = explain(
+            app.database,
+            asked,
+            actor=actor(),
+            now=clock(),
+            guard=app.guard,
+            group=group,
+            at=at,
+            precedence=app.settings.network_precedence,
+        )
+    if as_json:
+        show_json(
+            [verdict_as_dict(*each, group_ids=found.group_ids, snapshot=found.snapshot) for each in found.verdicts]
+        )
+    else:
+        for each in found.verdicts:
+            _show(each)
+    unread = sum(each.seen is None for each in found.verdicts)
+    if unread:
+        invocation.tell(f"{number(unread, 'value is', 'values are')} of no type that is known")
+    if exit_code:
+        actions = {each.verdict.action for each in found.verdicts}
+        code = next((code for action, code in _EXIT_CODES if action in actions), OK)
+        if code:
+            return code
+    return ROWS_REFUSED if unread else OK
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Yield the values of *file*; comments and empty lines are passed over."""
+    while line := file.readline(_LONGEST_LINE):
+        text = line.decode("utf-8", "replace").strip().lstrip("\ufeff")
+        if text and not text.startswith("#"):
+            yield text
+
+
+def _show(explained: Explained) -> None:
+    value, seen, verdict, notes = explained
+    read = "of no type" if seen is None else f"{seen.type} {clean(seen.value)}"
+    show(f"{clean(value)}  ({read})")
+    if verdict.winner is not None:
+        alert = ", with an alert" if verdict.alert else ""
+        show(f"  {verdict.action}, by indicator {verdict.winner.id}: {clean(verdict.winner.indicator.title)}{alert}")
+    elif seen is not None:
+        show("  nothing: no indicator decides" if verdict.considered else "  nothing: no indicator matches")
+    for match, outcome, because in sorted(verdict.considered, key=lambda each: (each.outcome != "won", each.outcome)):
+        rule = f"{match.stored.id} {match.stored.indicator.action} {clean(match.stored.indicator.canonical)}"
+        show(f"  {outcome:<8}{rule}: {because}")
+    for note in notes:
+        show(f"  note    {clean(note.message)}")

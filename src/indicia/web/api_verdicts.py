@@ -1,0 +1,121 @@
+"""Verdicts: what the indicators decide about values, and why."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from indicia.domain.errors import InvalidInput, Problem
+from indicia.exporters.verdict import verdict_as_dict
+from indicia.services.verdicts import MOST_VALUES, explain
+from indicia.web import api_models as models
+from indicia.web.api_call import Call, CallDep, object_of, reply, require_type, sent, text_of
+from indicia.web.api_shapes import as_of
+from indicia.web.dependencies import JsonBodyDep
+from indicia.web.problems import documented
+
+_LONGEST_VALUE: Final = 8_192
+_LONGEST_GROUP: Final = 256
+_LONGEST_AT: Final = 64
+
+
+class Considered(models.Model):
+    """An indicator that matched, and what became of it."""
+
+    indicator: models.Indicator
+    matched_on: str = Field(alias="matched_on", description="what was seen of which it is about: a URL, or its host")
+    outcome: Literal["won", "lost", "ignored"]
+    because: str
+
+
+class Verdict(models.Model):
+    """What the indicators decide about a value."""
+
+    value: str
+    type: models.Type | None = Field(description="null: it is of no type that is known")
+    canonical: str | None
+    action: models.ActionName | None = Field(description="null: nothing decides")
+    winner: models.Indicator | None
+    considered: list[Considered]
+    alert: bool
+    snapshot: int | None = Field(description="the changeset that it is as of")
+    notes: list[models.Note]
+
+
+class Verdicts(models.Model):
+    """Verdicts in the order of the values."""
+
+    verdicts: list[Verdict]
+
+
+_QUESTION: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "values": {
+            "type": "array",
+            "items": {"type": "string", "maxLength": _LONGEST_VALUE},
+            "minItems": 1,
+            "maxItems": MOST_VALUES,
+        },
+        "group": {"type": ["string", "null"], "maxLength": _LONGEST_GROUP, "description": "the device's group"},
+        "at": {"type": ["string", "null"], "maxLength": _LONGEST_AT, "description": "as of then: a time, a changeset"},
+    },
+    "required": ["values"],
+    "additionalProperties": False,
+}
+_EXAMPLE: Final = {"values": ["hxxps://login.evil[.]example/", "203.0.113.7"], "group": None}
+_At = Annotated[
+    str | None, Query(description="as of then: a time (RFC 3339), or the number of a changeset", max_length=_LONGEST_AT)
+]
+
+router = APIRouter(prefix="/v1", tags=["Verdicts"], default_response_class=Response)
+
+
+@router.get(
+    "/verdicts",
+    summary="Ask about one value",
+    responses={200: {"model": Verdict}, **documented(400, 401, 403, 404, 503)},
+)
+def ask_about_one(
+    call: CallDep,
+    value: Annotated[str, Query(description="a hash, an address, a name or a URL", max_length=_LONGEST_VALUE)],
+    group: Annotated[str | None, Query(description="the device group of the device", max_length=_LONGEST_GROUP)] = None,
+    at: _At = None,
+) -> Response:
+    """The verdict about one value for a device of a group, and every indicator that was considered."""
+    return sent(reply(_verdicts(call, [value], group, at)[0]))
+
+
+@router.post(
+    "/verdicts",
+    summary="Ask about many values",
+    responses={200: {"model": Verdicts}, **documented(400, 401, 403, 404, 413, 415, 503)},
+    openapi_extra=models.body(_QUESTION, _EXAMPLE),
+)
+def ask_about_many(call: CallDep, body: JsonBodyDep) -> Response:
+    """The verdicts about 1 to 10,000 values, in their order."""
+    require_type(call.request, "application/json")
+    asked = object_of(body, tuple(_QUESTION["properties"]))
+    values = asked.get("values")
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise InvalidInput([Problem("not-a-list", f"a list of 1 to {MOST_VALUES:,} texts is wanted", "values")])
+    if any(len(each) > _LONGEST_VALUE for each in values):
+        raise InvalidInput([Problem("too-long", f"a value has at most {_LONGEST_VALUE:,} characters", "values")])
+    return sent(reply({"verdicts": _verdicts(call, values, text_of(asked, "group"), text_of(asked, "at"))}))
+
+
+def _verdicts(call: Call, values: list[str], group: str | None, at: str | None) -> list[dict[str, Any]]:
+    found = explain(
+        call.database,
+        values,
+        actor=call.actor,
+        now=call.now,
+        guard=call.app.guard,
+        group=group,
+        at=as_of(at),
+        precedence=call.app.settings.network_precedence,
+    )
+    return [verdict_as_dict(*each, group_ids=found.group_ids, snapshot=found.snapshot) for each in found.verdicts]
