@@ -33,16 +33,15 @@ from indicia.store.winners import planned_range, winners
 
 LOOKUP_ROWS: Final = 5_000
 SUBJECTS_AT_ONCE: Final = 1_000
-MOST_IDS: Final = (1 << 63) - 1
-#: A walk through this many indicators takes a few milliseconds.
+#: A walk through the one number of indicators, or a sort of the other, takes a few milliseconds.
 WALKED_FIRST: Final = 30_000
-#: To sort this many indicators takes a few milliseconds.
 FEW_ROWS: Final = 10_000
 _COLUMNS: Final = ("id", *OWN_COLUMNS, "created", "began")
 _KNOWN: Final = (
     "SELECT i.subject, i.id, i.action, i.digest, d.status, d.rbac_group_names, i.expires_at, i.began, i.created, "
     "CASE WHEN d.extras IS NULL AND i.external_id IS NULL AND d.application IS NULL THEN 0 ELSE 1 END "
 )
+_VALUES: Final = "SELECT id, COALESCE(value, canonical) FROM {} WHERE id"
 _PLANNED: Final = "planned_indicators"
 _KNOWN_STORED: Final = f"{_KNOWN} FROM indicators i JOIN decisions d ON d.id = i.decision WHERE i.subject"
 _KNOWN_PLANNED: Final = (
@@ -82,18 +81,17 @@ class Indicators:
     def values(self, ids: Sequence[int]) -> dict[int, str]:
         """Return the value of each of *ids* as it was written, planned ones included."""
         found: dict[int, str] = {}
-        tables = ("indicators", _PLANNED) if self._dry else ("indicators",)
         for start in range(0, len(ids), LOOKUP_ROWS):
-            for table in tables:
-                asked = f"SELECT id, COALESCE(value, canonical) FROM {table} WHERE id"  # noqa: S608 our own names
-                found |= dict(engines.rows_in(self._connection, asked, list(ids[start : start + LOOKUP_ROWS])))
+            part = list(ids[start : start + LOOKUP_ROWS])
+            for table in ("indicators", _PLANNED)[: 1 + self._dry]:
+                found |= dict(engines.rows_in(self._connection, _VALUES.format(table), part))
         return found
 
     def plan_only(self) -> None:
         """From now on, `add` only remembers what it was given, in a temporary table, and `end` does nothing."""
         engines.temporary_copy(self._connection, "indicators", _PLANNED)
-        for column in ("subject", "id"):
-            self._connection.exec_driver_sql(f"CREATE INDEX ix_{_PLANNED}_{column} ON {_PLANNED} ({column})")
+        self._connection.exec_driver_sql(f"CREATE INDEX ix_{_PLANNED} ON {_PLANNED} (subject)")
+        self._connection.exec_driver_sql(f"CREATE INDEX ix_{_PLANNED}_id ON {_PLANNED} (id)")
         self._decisions.plan_only()
         self._dry = True
 
@@ -279,7 +277,7 @@ class Indicators:
         """
         now = indicators.c
         walk = wanted.conditions(indicators, walk=True)
-        end = min(after + WALKED_FIRST, MOST_IDS)
+        end = min(after + WALKED_FIRST, (1 << 63) - 1)
         first = query.where(now.id <= end, *walk).order_by(now.id).limit(offset + limit)
         found = list(self._read(first))
         if len(found) < offset + limit:
