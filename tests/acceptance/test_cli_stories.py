@@ -109,6 +109,17 @@ def test_a_full_disk_is_a_sentence(terminal: Terminal, command: str) -> None:
     assert done.err.splitlines()[-1] == "error: the disk is full"
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+def test_an_import_that_is_done_says_so_although_its_report_has_no_room(terminal: Terminal) -> None:
+    file = terminal.write("one.csv", "DomainName,evil.example.org,,Block,High,T,D,,,,,")
+    with FULL.open("w") as full:
+        done = terminal.run("import", str(file), stdout=full)
+    assert done.code == 1
+    assert "the import is done" in done.err
+    assert "`indicia undo 1` takes it back" in done.err
+    assert terminal.run("list", "--count").out == "1\n"
+
+
 def test_an_internal_error_is_a_sentence_with_a_reference(terminal: Terminal) -> None:
     program = (
         "import sys; from indicia.cli import listing, main\n"

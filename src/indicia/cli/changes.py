@@ -119,6 +119,7 @@ def _line(record: ChangeSetRecord, what: str) -> str:
 @click.option("-n", "--dry-run", is_flag=True, help="Check everything, change nothing.")
 @click.option("--reason", metavar="TEXT", help="Why; kept with the changeset.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("-y", "--yes", is_flag=True, expose_value=False, help="Answer yes to every question; undo asks none.")
 @pass_invocation
 def undo_command(
     invocation: Invocation, changeset: int, keep_later: bool, dry_run: bool, reason: str | None, as_json: bool

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -29,7 +32,7 @@ _LONGEST_LINE: Final = 64 * 1024
     "indicia check --exit-code evil.example || echo 'not allowed'",
 )
 @click.argument("values", nargs=-1, metavar="[VALUE]...")
-@click.option("-f", "--file", type=click.File("rb"), metavar="FILE", help="One value a line; - is stdin.")
+@click.option("-f", "--file", type=click.Path(path_type=Path), metavar="FILE", help="One value a line; - is stdin.")
 @click.option("--group", metavar="NAME", help="The device group of the device; default: none that has a name.")
 @click.option("--at", type=Moment(), metavar="TIME|CHANGESET", help="As it was then.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of verdicts, as POST /v1/verdicts has them.")
@@ -38,7 +41,7 @@ _LONGEST_LINE: Final = 64 * 1024
 def check_command(
     invocation: Invocation,
     values: tuple[str, ...],
-    file: BinaryIO | None,
+    file: Path | None,
     group: str | None,
     at: datetime | int | None,
     as_json: bool,
@@ -84,12 +87,15 @@ def check_command(
     return ROWS_REFUSED if unread else OK
 
 
-def _lines(file: BinaryIO) -> Iterator[str]:
-    """Yield the values of *file*; comments and empty lines are passed over."""
-    while line := file.readline(_LONGEST_LINE):
-        text = line.decode("utf-8", "replace").strip().lstrip("\ufeff")
-        if text and not text.startswith("#"):
-            yield text
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the values of a file, `-` is stdin; comments and empty lines are passed over, long lines cut."""
+    with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+        goes_on = False
+        while line := file.readline(_LONGEST_LINE):
+            text = "" if goes_on else line.decode("utf-8", "replace").strip().lstrip("\ufeff")
+            goes_on = not line.endswith(b"\n")
+            if text and not text.startswith("#"):
+                yield text
 
 
 def _show(explained: Explained) -> None:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 import click
 
 from indicia.cli.commands import Invocation, actor, clock
-from indicia.cli.output import OK, ROWS_REFUSED
+from indicia.cli.output import FAILED, OK, ROWS_REFUSED, say_error
 from indicia.cli.progress import Progress
 from indicia.cli.report import print_json, print_report
 from indicia.cli.rows import Rows
@@ -177,7 +177,16 @@ def run(invocation: Invocation, request: Request) -> int:
             most_active=app.settings.max_active_indicators,
         )
     with report.problems:
-        return _print(invocation, request, report, rows)
+        try:
+            return _print(invocation, request, report, rows)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if report.changeset is None:
+                raise
+            say_error(f"the report could not be printed ({error.strerror}), but the import is done")
+            invocation.tell(f"this is changeset {report.changeset}; `indicia undo {report.changeset}` takes it back")
+            return FAILED
 
 
 def _print(invocation: Invocation, request: Request, report: ImportReport, rows: Rows | None) -> int:

@@ -165,6 +165,7 @@ def _tell_what_next(invocation: Invocation, changeset: int | None, *, done: bool
 @_dry_run
 @_as_json
 @_why
+@click.option("-y", "--yes", is_flag=True, expose_value=False, help="Answer yes to every question; edit asks none.")
 @pass_invocation
 def edit_command(
     invocation: Invocation,
@@ -296,6 +297,7 @@ def _changeset_that_ended(app: App, number: int) -> int | None:
 @click.argument("ids", nargs=-1, required=True, type=click.IntRange(1), metavar="ID...")
 @click.option("--reason", metavar="TEXT", required=True, help="Why it is enforced although it may do harm; kept.")
 @_as_json
+@click.option("-y", "--yes", is_flag=True, expose_value=False, help="Answer yes to every question; release asks none.")
 @pass_invocation
 def release_command(invocation: Invocation, ids: tuple[int, ...], reason: str, as_json: bool) -> None:
     """Enforce indicators that are held because blocking them may do harm; all or none.

@@ -22,7 +22,7 @@ def verdict_as_dict(
 ) -> dict[str, Any]:
     """Return the verdict about *value*; ``type`` and ``canonical`` are null where it is of no type."""
     return {
-        "value": value,
+        "value": value.encode("utf-8", "backslashreplace").decode(),  # an argument may be bytes that are no text
         "type": None if seen is None else seen.type.value,
         "canonical": None if seen is None else seen.value,
         "action": None if verdict.action is None else verdict.action.value,

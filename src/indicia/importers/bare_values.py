@@ -12,6 +12,8 @@ from indicia.domain.refanging import refang
 _VALUE: Final = COLUMN_NAMES["value"]
 _TYPES: Final = tuple(map(str, ObservableType))
 _SHOWN: Final = 200
+#: How the message about a value of no type ends, where somebody can say which it is.
+SAY_TYPE: Final = "; `--type` says what it is"
 
 
 def draft_of_value(defaults: Draft, written: str) -> tuple[Draft, tuple[Problem, ...]]:
@@ -44,5 +46,5 @@ def _not_detected(value: str, written: str) -> Problem:
         except Unspellable as fault:
             if fault.suggestion is not None and detect(fault.suggestion) is not None:
                 return Problem("type-not-detected", str(fault), _VALUE, written[:_SHOWN], _TYPES, fault.suggestion)
-    message = f"{written[:_SHOWN]!r} is no hash, address, network, domain or URL; `--type` says what it is"
+    message = f"{written[:_SHOWN]!r} is no hash, address, network, domain or URL{SAY_TYPE}"
     return Problem("type-not-detected", message, _VALUE, written[:_SHOWN], _TYPES)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -14,12 +15,16 @@ from indicia.domain.indicator import StoredIndicator
 from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable, ObservableType
 from indicia.domain.verdict import NO_VERDICT, Match, NetworkPrecedence, Verdict, resolve
-from indicia.importers.bare_values import draft_of_value
+from indicia.importers.bare_values import SAY_TYPE, draft_of_value
 from indicia.store.database import Database, Transaction
 from indicia.store.selection import Selection
 
 #: Values of one question.
 MOST_VALUES: Final = 10_000
+#: About so many keys are looked up, and kept in memory, at a time.
+_KEYS_AT_ONCE: Final = 100_000
+#: A question of more keys is refused: 10,000 IPv6 addresses have 1.3 million, which takes some seconds.
+MOST_KEYS: Final = 2_000_000
 
 
 class Explained(NamedTuple):
@@ -53,7 +58,7 @@ def explain(
     """Return the verdict about each of *values* for a device of *group*, as of *at* where that is given.
 
     A value that is of no type gets no verdict and a note that says why. Raises `InvalidInput` where there is no such
-    group or there are too many values, `NotFound` where there is no such changeset.
+    group or there are too many values, or too much to look up for them, `NotFound` where there is no such changeset.
     """
     require(actor, Permission.TI_READ_WRITE_ALL)
     if not 1 <= len(values) <= MOST_VALUES:
@@ -67,10 +72,10 @@ def explain(
         snapshot, moment = _as_of(tx, at, now)
         selection = Selection(moment, changeset=snapshot if at is not None else None, include_expired=True)
         read = [_read(value, guard) for value in values]
-        found = _found(tx, selection, [seen for _value, seen, _notes in read if seen is not None])
+        matched = _matched(tx, selection, [seen for _value, seen, _notes in read if seen is not None])
     explained = []
     for value, seen, notes in read:
-        matches = [] if seen is None else _matches(seen, found)
+        matches = [] if seen is None else matched[seen]
         verdict = resolve(matches, group=group, now=moment, precedence=precedence) if matches else NO_VERDICT
         explained.append(Explained(value, seen, verdict, notes))
     return Explanation(explained, group_ids, snapshot)
@@ -92,7 +97,7 @@ def _as_of(tx: Transaction, at: datetime | int | None, now: datetime) -> tuple[i
 def _read(value: str, guard: Guard) -> tuple[str, Observable | None, tuple[Problem, ...]]:
     draft, notes = draft_of_value(NOTHING_GIVEN, value.strip())
     if any(not note.warning for note in notes):
-        return value, None, notes
+        return value, None, tuple(replace(note, message=note.message.removesuffix(SAY_TYPE)) for note in notes)
     seen = Observable.parse(ObservableType(draft.type), str(draft.value))
     reason = guard.reason(seen.type, seen.value)
     if reason is not None:
@@ -110,16 +115,35 @@ def _parts(seen: Observable) -> list[Observable]:
     return parts_of(seen)
 
 
-def _found(
-    tx: Transaction, selection: Selection, observables: Sequence[Observable]
-) -> dict[Observable, list[StoredIndicator]]:
-    keys = {key for seen in observables for part in _parts(seen) for key in keys_of(part)}
+def _matched(tx: Transaction, selection: Selection, observables: Sequence[Observable]) -> dict[Observable, list[Match]]:
+    """Return what matches each of *observables*, looked up in portions: a long URL alone has thousands of keys."""
+    matched: dict[Observable, list[Match]] = {}
+    portion: dict[Observable, list[tuple[Observable, Observable]]] = {}
+    size = total = 0
+    for seen in dict.fromkeys(observables):
+        portion[seen] = [(part, key) for part in _parts(seen) for key in keys_of(part)]
+        size += len(portion[seen])
+        total += len(portion[seen])
+        if total > MOST_KEYS:
+            message = (
+                "these values have too many parents, networks and path prefixes together; ask about fewer at a time"
+            )
+            raise InvalidInput([Problem("wrong-number-of-values", message, "values")])
+        if size >= _KEYS_AT_ONCE:
+            matched |= _looked_up(tx, selection, portion)
+            portion, size = {}, 0
+    return matched | _looked_up(tx, selection, portion)
+
+
+def _looked_up(
+    tx: Transaction, selection: Selection, portion: Mapping[Observable, Sequence[tuple[Observable, Observable]]]
+) -> dict[Observable, list[Match]]:
+    keys = {(key.type, key.value) for pairs in portion.values() for _part, key in pairs}
     found: dict[Observable, list[StoredIndicator]] = {}
-    for stored in tx.indicators.about([(key.type, key.value) for key in keys], selection):
+    for stored in tx.indicators.about(keys, selection):
         key = Observable(stored.indicator.type, stored.indicator.canonical)
         found.setdefault(key, []).append(stored)
-    return found
-
-
-def _matches(seen: Observable, found: dict[Observable, list[StoredIndicator]]) -> list[Match]:
-    return [Match(stored, part) for part in _parts(seen) for key in keys_of(part) for stored in found.get(key, ())]
+    return {
+        seen: [Match(stored, part) for part, key in pairs for stored in found.get(key, ())]
+        for seen, pairs in portion.items()
+    }

