@@ -90,6 +90,16 @@ class TestWhatIsPrinted:
         assert "Block, by indicator 1: Stolen certificate" in out
         assert "Block beats Allowed between a file and its certificate" in out
 
+    def test_a_type_that_is_said_is_not_detected(self, terminal: Terminal) -> None:
+        add(terminal, "corp", "Allowed", "--type", "DomainName")
+        assert "of no type" in terminal.run("check", "corp").out
+        assert (
+            terminal.ok("check", "corp", "--type", "domainname").out.splitlines()[1] == "  Allowed, by indicator 1: T"
+        )
+        wrong = terminal.run("check", "not/a/name", "--type", "DomainName")
+        assert wrong.code == 3
+        assert "a DomainName has no scheme and no path" in wrong.out
+
     def test_nothing_acts_on_the_terminal(self, terminal: Terminal) -> None:
         add(terminal, "evil.example", "Block", title="a\u009b31mb\tc[red]")
         out = terminal.ok("check", "evil.example").out

@@ -13,7 +13,8 @@ import click
 
 from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
 from indicia.cli.output import OK, ROWS_REFUSED, clean, number, show, show_json
-from indicia.cli.parameters import Moment
+from indicia.cli.parameters import Moment, Name
+from indicia.domain.observable import ObservableType
 
 if TYPE_CHECKING:
     from indicia.services.verdicts import Explained
@@ -33,6 +34,7 @@ _LONGEST_LINE: Final = 64 * 1024
 )
 @click.argument("values", nargs=-1, metavar="[VALUE]...")
 @click.option("-f", "--file", type=click.Path(path_type=Path), metavar="FILE", help="One value a line; - is stdin.")
+@click.option("--type", "kind", type=Name("type", ObservableType), help="What the values are; default: detected.")
 @click.option("--group", metavar="NAME", help="The device group of the device; default: none that has a name.")
 @click.option("--at", type=Moment(), metavar="TIME|CHANGESET", help="As it was then.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of verdicts, as POST /v1/verdicts has them.")
@@ -42,6 +44,7 @@ def check_command(
     invocation: Invocation,
     values: tuple[str, ...],
     file: Path | None,
+    kind: str | None,
     group: str | None,
     at: datetime | int | None,
     as_json: bool,
@@ -67,6 +70,7 @@ def check_command(
             guard=app.guard,
             group=group,
             at=at,
+            kind=None if kind is None else ObservableType(kind),
             precedence=app.settings.network_precedence,
         )
     if as_json:

@@ -13,7 +13,7 @@ from indicia.domain.errors import InvalidInput, NotFound, Problem
 from indicia.domain.guard import Guard
 from indicia.domain.indicator import StoredIndicator
 from indicia.domain.matching import keys_of, parts_of
-from indicia.domain.observable import Observable, ObservableType
+from indicia.domain.observable import Observable, ObservableType, Unspellable
 from indicia.domain.verdict import NO_VERDICT, Match, NetworkPrecedence, Verdict, resolve
 from indicia.importers.bare_values import SAY_TYPE, draft_of_value
 from indicia.store.database import Database, Transaction
@@ -53,12 +53,14 @@ def explain(
     guard: Guard,
     group: str | None = None,
     at: datetime | int | None = None,
+    kind: ObservableType | None = None,
     precedence: NetworkPrecedence = NetworkPrecedence.ACTION,
 ) -> Explanation:
     """Return the verdict about each of *values* for a device of *group*, as of *at* where that is given.
 
-    A value that is of no type gets no verdict and a note that says why. Raises `InvalidInput` where there is no such
-    group or there are too many values, or too much to look up for them, `NotFound` where there is no such changeset.
+    Types are detected unless *kind* is given. A value that is of no type gets no verdict and a note that says why.
+    Raises `InvalidInput` where there is no such group, or there are too many values or too much to look up for them;
+    `NotFound` where there is no such changeset.
     """
     require(actor, Permission.TI_READ_WRITE_ALL)
     if not 1 <= len(values) <= MOST_VALUES:
@@ -71,7 +73,7 @@ def explain(
             raise InvalidInput([Problem("unknown-group", message, "group", group[:100], tuple(sorted(group_ids))[:50])])
         snapshot, moment = _as_of(tx, at, now)
         selection = Selection(moment, changeset=snapshot if at is not None else None, include_expired=True)
-        read = [_read(value, guard) for value in values]
+        read = [_read(value, kind, guard) for value in values]
         matched = _matched(tx, selection, [seen for _value, seen, _notes in read if seen is not None])
     explained = []
     for value, seen, notes in read:
@@ -94,11 +96,14 @@ def _as_of(tx: Transaction, at: datetime | int | None, now: datetime) -> tuple[i
     return at, record.at
 
 
-def _read(value: str, guard: Guard) -> tuple[str, Observable | None, tuple[Problem, ...]]:
-    draft, notes = draft_of_value(NOTHING_GIVEN, value.strip())
+def _read(value: str, kind: ObservableType | None, guard: Guard) -> tuple[str, Observable | None, tuple[Problem, ...]]:
+    draft, notes = draft_of_value(NOTHING_GIVEN._replace(type=kind), value.strip())
     if any(not note.warning for note in notes):
         return value, None, tuple(replace(note, message=note.message.removesuffix(SAY_TYPE)) for note in notes)
-    seen = Observable.parse(ObservableType(draft.type), str(draft.value))
+    try:
+        seen = Observable.parse(ObservableType(draft.type), str(draft.value))
+    except Unspellable as fault:
+        return value, None, (*notes, Problem(fault.code, str(fault), value=value[:200], suggestion=fault.suggestion))
     reason = guard.reason(seen.type, seen.value)
     if reason is not None:
         message = f"{reason.message}; an indicator that stops it is held until somebody releases it"
