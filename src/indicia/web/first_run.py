@@ -49,10 +49,11 @@ def _by_command_line() -> list[str]:
     command = _command()
     return [
         "",
-        "Import a file in Defender's own format, and list what there is:",
+        "Import a file in Defender's own format, list what there is, and ask what would be blocked, and why:",
         f"  {command} sample > sample.csv",
         f"  {command} import sample.csv",
         f"  {command} list",
+        f"  {command} check www.malware.example",
     ]
 
 
