@@ -9,6 +9,7 @@ from typing import Self
 
 from indicia.domain.errors import InvalidInput, Problem, Unavailable
 from indicia.domain.guard import Guard, parse_list
+from indicia.services.writing import Policy
 from indicia.settings import Settings, default_folder
 from indicia.store.database import Database
 
@@ -39,6 +40,11 @@ class App:
             database.close()
             raise
         return cls(settings, database, guard)
+
+    @property
+    def policy(self) -> Policy:
+        """What the settings say about all writes."""
+        return Policy(self.settings.max_active_indicators, self.settings.network_precedence)
 
     @property
     def key_file(self) -> Path:

@@ -18,6 +18,7 @@ from indicia.domain.guard import Guard
 from indicia.domain.indicator import StoredIndicator
 from indicia.services import changesets, imports, indicators
 from indicia.services.imports import Format, ImportReport, Options
+from indicia.services.writing import NO_POLICY, Policy
 from indicia.store.database import Database
 
 NOW = datetime(2030, 6, 15, 12, 30, 45, 250_000, tzinfo=UTC)
@@ -92,7 +93,7 @@ def run_import(
     format: Format = Format.CSV,
     listener: imports.Listener | None = None,
     expected_plan: bytes | None = None,
-    most_active: int | None = None,
+    policy: Policy = NO_POLICY,
     **options: Any,
 ) -> ImportReport:
     """Import *files*, each bytes as they are or drafts that become a CSV."""
@@ -109,7 +110,7 @@ def run_import(
         guard=guard(),
         listener=listener,
         expected_plan=expected_plan,
-        most_active=most_active,
+        policy=policy,
     )
 
 

@@ -174,7 +174,7 @@ def run(invocation: Invocation, request: Request) -> int:
             now=clock(),
             guard=app.guard,
             listener=rows,
-            most_active=app.settings.max_active_indicators,
+            policy=app.policy,
         )
     with report.problems:
         try:

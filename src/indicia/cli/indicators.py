@@ -85,7 +85,7 @@ def add_command(
                 dry_run=dry,
                 reason=reason,
                 known_problems=faults,
-                most_active=app.settings.max_active_indicators,
+                policy=app.policy,
             )
 
         results = submitted(dry=True)

@@ -27,7 +27,7 @@ from indicia.importers.text_list import TextList
 from indicia.services.ahead import may_read_apart, read_ahead, read_apart
 from indicia.services.import_report import FileReport, ImportReport, Listener
 from indicia.services.packing import Batch, pack, unpack
-from indicia.services.writing import Writing
+from indicia.services.writing import NO_POLICY, Policy, Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database
 from indicia.store.rows import Encoder, Row
@@ -103,13 +103,13 @@ def import_indicators(
     guard: Guard,
     listener: Listener | None = None,
     expected_plan: bytes | None = None,
-    most_active: int | None = None,
+    policy: Policy = NO_POLICY,
 ) -> ImportReport:
     """Import *sources* as one changeset and report every problem of every row.
 
     All or nothing, unless the options say to skip bad rows; a dry run works out the same and writes nothing.
     With *expected_plan* nothing is written either where the plan has become another one: `Conflict`; nor where more
-    than *most_active* indicators would be active afterwards, which is reported.
+    indicators would be active afterwards than *policy* allows, which is reported.
     """
     require(actor, Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
     report = ImportReport()
@@ -117,20 +117,13 @@ def import_indicators(
     column = options.names["value"]
     if options.dry_run:
         with database.snapshot() as tx:
-            _run(
-                Writing(tx, actor, now, column=column, digested=True),
-                sources,
-                options,
-                guard,
-                hear,
-                report,
-                most_active,
-            )
+            writing = Writing(tx, actor, now, column=column, digested=True, policy=policy)
+            _run(writing, sources, options, guard, hear, report)
         return report
     try:
         with database.transaction() as tx:
-            writing = Writing(tx, actor, now, column=column, digested=expected_plan is not None)
-            _run(writing, sources, options, guard, hear, report, most_active)
+            writing = Writing(tx, actor, now, column=column, digested=expected_plan is not None, policy=policy)
+            _run(writing, sources, options, guard, hear, report)
             if report.fatal or (report.must_stop and not options.skip_bad_rows):
                 raise _Stopped
             if expected_plan is not None and expected_plan != report.plan_digest:
@@ -151,7 +144,6 @@ def _run(
     guard: Guard,
     hear: Listener,
     report: ImportReport,
-    most_active: int | None,
 ) -> None:
     checker = Checker(
         Circumstances(
@@ -172,7 +164,7 @@ def _run(
             for parsed, rows in ahead:
                 _take(parsed, rows, file, writing, options, hear, report)
                 hear.progress(source.name, parsed.position, file.rows)
-    excess = writing.over(most_active)
+    excess = writing.over()
     if excess is not None:
         report.problems.extend([excess])
         report.fatal = True

@@ -17,7 +17,7 @@ from indicia.domain.guard import Guard
 from indicia.domain.indicator import Indicator, Status, StoredIndicator
 from indicia.domain.query import OrderBy, Query
 from indicia.domain.rules import Strictness
-from indicia.services.writing import Placed, Writing
+from indicia.services.writing import NO_POLICY, Placed, Policy, Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database, Transaction
 from indicia.store.selection import Selection
@@ -170,13 +170,13 @@ def submit(
     dry_run: bool = False,
     reason: str | None = None,
     known_problems: Sequence[tuple[Problem, ...]] = (),
-    most_active: int | None = None,
+    policy: Policy = NO_POLICY,
 ) -> list[Written]:
     """Create or update an indicator of each draft (SPEC 9.2); a bad one is refused and stops no other.
 
     Where several drafts have one identity the last one counts. With *create_only*, an identity that is taken
-    already is refused. All that is written is one changeset; where more than *most_active* indicators would be
-    active after it, nothing is written: `InvalidInput`.
+    already is refused. All that is written is one changeset; where more indicators would be active after it than
+    *policy* allows, nothing is written: `InvalidInput`.
     """
     require(actor, *_ANY)
     with database.snapshot() if dry_run else database.transaction() as tx:
@@ -187,13 +187,13 @@ def submit(
                 checked[position] = Checked(None, (*problems, *checked[position].problems))
         last = {each.indicator.identity: position for position, each in enumerate(checked) if each.indicator}
         chosen = sorted(last.values())
-        writing = Writing(tx, actor, now)
+        writing = Writing(tx, actor, now, policy=policy)
         placed = [Placed(position + 1, found) for position in chosen if (found := checked[position].indicator)]
         changes = writing.plan(placed)
         if create_only:
             changes = changes.creating_only(now)
         numbers = writing.apply(changes)
-        if (excess := writing.over(most_active)) is not None:
+        if (excess := writing.over()) is not None:
             raise InvalidInput([excess])
         record = writing.finish(Header(actor, "submit" if not create_only else "create", now, reason))
         written = dict(zip(chosen, zip(changes.steps, numbers, strict=True), strict=True))

@@ -14,6 +14,7 @@ from indicia.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from indicia.domain.guard import Guard
 from indicia.services.import_report import ImportReport, Listener
 from indicia.services.imports import Format, Options, Source, import_indicators
+from indicia.services.writing import NO_POLICY, Policy
 from indicia.store.database import Database
 from indicia.store.imports import PlannedImport
 
@@ -30,7 +31,7 @@ def plan_import(
     now: datetime,
     guard: Guard,
     listener: Listener | None = None,
-    most_active: int | None = None,
+    policy: Policy = NO_POLICY,
 ) -> ImportReport:
     """Plan an import and keep it for a day under *import_id*, so that `apply_import` does just what was shown.
 
@@ -38,7 +39,7 @@ def plan_import(
     """
     dry = Options(options.format, options.strict, options.skip_bad_rows, True, options.reason, options.defaults)
     report = import_indicators(
-        database, [source], dry, actor=actor, now=now, guard=guard, listener=listener, most_active=most_active
+        database, [source], dry, actor=actor, now=now, guard=guard, listener=listener, policy=policy
     )
     source.stream.seek(0)
     kept = {
@@ -68,7 +69,7 @@ def planned_import(database: Database, import_id: str, *, actor: Actor) -> Plann
 
 
 def apply_import(
-    database: Database, import_id: str, *, actor: Actor, now: datetime, guard: Guard, most_active: int | None = None
+    database: Database, import_id: str, *, actor: Actor, now: datetime, guard: Guard, policy: Policy = NO_POLICY
 ) -> ImportReport:
     """Apply the import that was planned under *import_id*: exactly what was shown, or `Conflict`."""
     planned = planned_import(database, import_id, actor=actor)
@@ -91,7 +92,7 @@ def apply_import(
             now=now,
             guard=guard,
             expected_plan=planned.plan_digest,
-            most_active=most_active,
+            policy=policy,
         )
     if not report.applied:
         raise Conflict("rows that were good when this import was planned are refused now; plan it again")

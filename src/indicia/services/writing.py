@@ -12,6 +12,7 @@ from indicia.domain.changes import Candidate, ChangeSet, Known, Outcome
 from indicia.domain.errors import Conflict, Problem
 from indicia.domain.indicator import Extras, Indicator, Status, StoredIndicator
 from indicia.domain.precedence import Winners
+from indicia.domain.verdict import NetworkPrecedence
 from indicia.store.changesets import ChangeSetRecord, Header
 from indicia.store.database import Transaction
 from indicia.store.rows import Encoder, Row, Version
@@ -21,6 +22,16 @@ from indicia.store.selection import Selection
 WINNERS_IN_MEMORY: Final = 200_000
 # Under this many rows it is cheaper to look up the wider values of each than to read all winners.
 FEW_ROWS: Final = 1_000
+
+
+class Policy(NamedTuple):
+    """What the administrator decided about all writes: the most active indicators, and who wins over whom."""
+
+    most_active: int | None = None
+    precedence: NetworkPrecedence = NetworkPrecedence.ACTION
+
+
+NO_POLICY: Final = Policy()
 
 
 class Placed(NamedTuple):
@@ -47,11 +58,13 @@ class Writing:
         *,
         column: str = "indicatorValue",
         digested: bool = False,
+        policy: Policy = NO_POLICY,
     ) -> None:
         self.tx = tx
         self.now = now
         self._actor = actor
         self._column = column
+        self._policy = policy
         head = tx.changesets.head()
         self.number = 1 if head is None else head.id + 1
         self._next_id = 1 if head is None else head.next_id
@@ -88,7 +101,7 @@ class Writing:
             tuple.__new__(Candidate, (line, indicator, row[0], row[1]))
             for (line, indicator), row in zip(batch, rows, strict=True)
         ]
-        winners = None if self._actor.sees_only_own else self._beaters(batch)
+        winners = self._beaters(batch) if self._hears_of_conflicts else None
         changes = ChangeSet.between(known, candidates, now=self.now, winners=winners, column=self._column)
         if self._actor.sees_only_own:
             changes = self._refuse_others(changes)
@@ -151,6 +164,11 @@ class Writing:
             row = self._encoder.encode(respelled)
             if row[1] == same.digest:
                 batch[position], rows[position] = (line, respelled), row
+
+    @property
+    def _hears_of_conflicts(self) -> bool:
+        """Whether a wider value can win (SPEC 9.15), and the actor may know of it."""
+        return self._policy.precedence is NetworkPrecedence.ACTION and not self._actor.sees_only_own
 
     def _beaters(self, batch: Placing) -> Winners:
         if self._winners is None and len(batch) < FEW_ROWS:
@@ -256,8 +274,9 @@ class Writing:
         self.updated += updated
         self.deleted += deleted
 
-    def over(self, most: int | None) -> Problem | None:
-        """Return what is wrong where this changeset leaves more than *most* indicators alive (SPEC 9.26)."""
+    def over(self) -> Problem | None:
+        """Return what is wrong where this changeset leaves more indicators alive than the policy allows (SPEC 9.26)."""
+        most = self._policy.most_active
         if most is None or not self.created:
             return None
         live = self.tx.indicators.count(Selection(self.now)) + (0 if self.tx.writable else self.created)

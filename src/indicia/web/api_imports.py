@@ -182,7 +182,7 @@ def apply_import(call: CallDep, id: str, *, key: Key = None) -> Response:
             actor=call.actor,
             now=call.now,
             guard=call.app.guard,
-            most_active=call.app.settings.max_active_indicators,
+            policy=call.app.policy,
         )
         with report.problems:
             return reply(report_as_dict(report))
@@ -227,7 +227,7 @@ def _planned(call: Call, database: Database, source: Source, options: Options) -
         now=call.now,
         guard=call.app.guard,
         listener=Preview(),
-        most_active=call.app.settings.max_active_indicators,
+        policy=call.app.policy,
     )
     report.problems.close()
     plan = plan_as_dict(planned_imports.planned_import(database, id, actor=call.actor))
@@ -242,7 +242,7 @@ def _imported(call: Call, database: Database, source: Source, options: Options) 
         actor=call.actor,
         now=call.now,
         guard=call.app.guard,
-        most_active=call.app.settings.max_active_indicators,
+        policy=call.app.policy,
     )
     with report.problems:
         if report.applied:

@@ -177,7 +177,7 @@ def create_indicator(
             dry_run=dry_run,
             reason=why,
             known_problems=[faults],
-            most_active=call.app.settings.max_active_indicators,
+            policy=call.app.policy,
         )
         return created(written, group_ids_of(database), dry_run=dry_run)
 

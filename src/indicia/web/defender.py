@@ -268,7 +268,7 @@ def _submitted(
         guard=app.guard,
         strictness=Strictness.COMPAT,
         known_problems=faults,
-        most_active=app.settings.max_active_indicators,
+        policy=app.policy,
     )
 
 

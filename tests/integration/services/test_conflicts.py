@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from indicia.domain.draft import Draft
 from indicia.domain.indicator import Action, Indicator
 from indicia.domain.observable import ObservableType, canonical
+from indicia.domain.verdict import NetworkPrecedence
 from indicia.services import indicators, writing
 from indicia.services.groups import add_group
-from indicia.services.writing import Placed, Writing
+from indicia.services.verdicts import explain
+from indicia.services.writing import Placed, Policy, Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database
-from tests.integration.stores import ADMIN, BLOCK, CLIENT, EVERYTHING, NOW, OTHER, codes, run_import, submit
+from tests.integration.stores import ADMIN, BLOCK, CLIENT, EVERYTHING, NOW, OTHER, codes, guard, run_import, submit
 
 T = ObservableType
 
@@ -47,6 +49,20 @@ WIDER = [
     (draft(T.IP_RANGE, "185.220.101.0/24", "Allowed"), draft(T.URL, "http://185.220.101.7/x")),
     (draft(T.IP_RANGE, "2a00:1450::/32", "Allowed"), draft(T.IP_ADDRESS, "2a00:1450::1")),
 ]
+
+
+@pytest.mark.parametrize("precedence", NetworkPrecedence)
+@pytest.mark.parametrize("wide, narrow", WIDER)
+def test_notes_say_what_verdicts_will_be(
+    database: Database, wide: Draft, narrow: Draft, precedence: NetworkPrecedence
+) -> None:
+    assert notes(database, narrow, policy=Policy(precedence=precedence)) == []
+    submit(database, wide, narrow)
+    given = {"actor": ADMIN, "now": NOW, "guard": guard(), "precedence": precedence}
+    (found,) = explain(database, [str(narrow.value)], **given).verdicts  # type: ignore[arg-type] # of a test
+    told = notes(database, narrow._replace(title="another"), policy=Policy(precedence=precedence))
+    assert told == (["conflict-parent"] if found.verdict.action == wide.action else [])
+    assert found.verdict.action == (wide.action if precedence is NetworkPrecedence.ACTION else narrow.action)
 
 
 @pytest.mark.parametrize("wide, narrow", WIDER)

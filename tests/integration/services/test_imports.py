@@ -20,6 +20,7 @@ from indicia.importers.parsed import Refusal
 from indicia.services import imports, indicators, planned_imports
 from indicia.services.groups import add_group, list_groups
 from indicia.services.imports import Format, Options
+from indicia.services.writing import Policy
 from indicia.store.database import Database
 from tests.integration.stores import (
     ADMIN,
@@ -237,12 +238,12 @@ def test_nothing_is_written_where_the_plan_has_become_another(database: Database
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_limit_of_active_indicators(database: Database, dry_run: bool) -> None:
-    run_import(database, domains(range(3)), most_active=3)
-    report = run_import(database, domains(range(2, 5)), most_active=4, dry_run=dry_run)
+    run_import(database, domains(range(3)), policy=Policy(3))
+    report = run_import(database, domains(range(2, 5)), policy=Policy(4), dry_run=dry_run)
     assert not report.applied
     assert codes(report) == [(None, "maximum-indicators-exceeded")]
     assert len(listed(database)) == 3
-    assert run_import(database, domains(range(3), title="x"), most_active=3).applied
+    assert run_import(database, domains(range(3), title="x"), policy=Policy(3)).applied
 
 
 def test_what_a_csv_cannot_say_stays_as_it_is_stored(database: Database) -> None:

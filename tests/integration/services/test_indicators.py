@@ -13,6 +13,7 @@ from indicia.domain.indicator import Status
 from indicia.domain.query_text import parse_filter
 from indicia.domain.rules import Strictness
 from indicia.services import changesets, indicators
+from indicia.services.writing import Policy
 from indicia.store.database import Database
 from tests.integration.stores import (
     ADMIN,
@@ -95,13 +96,13 @@ def test_a_dry_run_tells_and_writes_nothing(database: Database) -> None:
 
 
 def test_more_than_the_limit_is_refused_as_a_whole(database: Database) -> None:
-    submit(database, *domains(range(3)), most_active=3)
+    submit(database, *domains(range(3)), policy=Policy(3))
     for dry_run in (True, False):
         with pytest.raises(InvalidInput) as refused:
-            submit(database, *domains(range(2, 5)), most_active=3, dry_run=dry_run)
+            submit(database, *domains(range(2, 5)), policy=Policy(3), dry_run=dry_run)
         assert [problem.code for problem in refused.value.problems] == ["maximum-indicators-exceeded"]
     assert len(listed(database)) == 3
-    submit(database, *domains(range(3), title="new"), most_active=3)
+    submit(database, *domains(range(3), title="new"), policy=Policy(3))
 
 
 def test_compat_keeps_the_value_as_it_was_sent(database: Database) -> None:
