@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -182,12 +184,20 @@ class TestFile:
         done = terminal.call("check", "--file", name)
         assert (done.code, done.out, done.err) == (1, "", f"error: {name}: {message}\n")
 
+    @pytest.mark.skipif(shutil.which("yes") is None, reason="no `yes`: apt install coreutils")
+    def test_a_file_without_an_end_is_refused_too(self, terminal: Terminal) -> None:
+        with subprocess.Popen(["yes", "evil.example"], stdout=subprocess.PIPE) as endless:
+            done = terminal.run("check", "--file", "-", stdin=endless.stdout)
+            endless.kill()
+        assert done.code == 2
+        assert "more than 10,000 values" in done.err
+
     def test_more_than_ten_thousand_are_refused(self, terminal: Terminal) -> None:
         lines = [f"n{number}.example" for number in range(10_001)]
         path = terminal.write("many.txt", *lines, header="")
         done = terminal.call("check", "-f", path)
         assert done.code == 2
-        assert "10,001 values are given; allowed: 1 to 10,000" in done.err
+        assert "more than 10,000 values are given; allowed: 1 to 10,000" in done.err
         terminal.write("many.txt", *lines[1:], header="")
         assert len(terminal.ok("check", "-f", path, "--json").json) == 10_000
 

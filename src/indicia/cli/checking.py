@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -56,9 +57,10 @@ def check_command(
     are mended.
     """
     from indicia.exporters.verdict import verdict_as_dict
-    from indicia.services.verdicts import explain
+    from indicia.services.verdicts import MOST_VALUES, explain
 
-    asked = [*values, *(_lines(file) if file is not None else ())]
+    # One more than may be asked about is enough to be told so, however long the file is.
+    asked = list(islice(chain(values, _lines(file) if file is not None else ()), MOST_VALUES + 1))
     if not asked:
         raise click.UsageError("give a value, or --file with one a line", click.get_current_context())
     with invocation.app() as app:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from indicia.domain.errors import Problem
 from indicia.domain.indicator import Action, Indicator, Status
-from indicia.domain.precedence import NETWORK_TYPES, Winner, Winners, beats, overlap
+from indicia.domain.precedence import NETWORK_TYPES, WINNING, Winner, Winners, beats, overlap
 
 
 class Outcome(StrEnum):
@@ -178,9 +178,7 @@ def _same_value(known: Known, indicator: Indicator, line: int, column: str) -> t
 
 
 def _wins(indicator: Indicator) -> bool:
-    return (indicator.action is Action.ALLOWED or indicator.action is Action.WARN) and (
-        indicator.status is not Status.HELD
-    )
+    return indicator.action in WINNING and indicator.status is not Status.HELD
 
 
 def _is_stored(same: Known | None, indicator: Indicator, now: datetime) -> bool:

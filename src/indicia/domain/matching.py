@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-from indicia.domain.observable import Observable, ObservableType, host_of, parents, split_url
+from indicia.domain.observable import Observable, ObservableType, host_of, is_address, parents, split_url
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -19,7 +19,7 @@ def parts_of(seen: Observable) -> list[Observable]:
     if seen.type is not ObservableType.URL:
         return [seen]
     host = host_of(seen.value)
-    kind = ObservableType.IP_ADDRESS if _is_address(host) else ObservableType.DOMAIN_NAME
+    kind = ObservableType.IP_ADDRESS if is_address(host) else ObservableType.DOMAIN_NAME
     return [seen, Observable(kind, host)]
 
 
@@ -83,7 +83,3 @@ def _prefixes(path: str) -> list[str]:
     while (at := path.rfind("/", 0, at)) >= 0:
         found += [path[: at + 1], path[:at]]
     return [each for each in dict.fromkeys(found) if each]
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdecimal()

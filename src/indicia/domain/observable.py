@@ -16,6 +16,7 @@ __all__ = [
     "canonical",
     "detect",
     "host_of",
+    "is_address",
     "parents",
     "split_url",
 ]
@@ -115,6 +116,15 @@ def _split_authority(authority: str) -> tuple[str, str]:
         return host, port[1:]
     host, _, port = authority.partition(":")
     return host, port
+
+
+def is_address(host: str) -> bool:
+    """Return whether a canonical host is an address: no last label of a name is a number.
+
+    >>> is_address("203.0.113.7"), is_address("2001:db8::1"), is_address("evil.example")
+    (True, True, False)
+    """
+    return ":" in host or host.replace(".", "").isdecimal()
 
 
 def parents(name: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from indicia.domain.indicator import Action, Indicator
-from indicia.domain.observable import ObservableType, host_of, parents
+from indicia.domain.observable import ObservableType, host_of, is_address, parents
 
 # Smaller wins. Audit is absent: it never changes the outcome (SPEC 9.17).
 NETWORK_RANKS: Final[Mapping[Action, int]] = {Action.ALLOWED: 0, Action.WARN: 1, Action.BLOCK: 2}
@@ -17,6 +17,8 @@ FILE_RANKS: Final[Mapping[Action, int]] = {
     Action.WARN: 2,
     Action.ALLOWED: 3,
 }
+#: The actions that beat Block among network indicators.
+WINNING: Final = frozenset({Action.ALLOWED, Action.WARN})
 NETWORK_TYPES: Final = frozenset(
     {ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.DOMAIN_NAME, ObservableType.URL}
 )
@@ -86,7 +88,7 @@ class Winners:
     def _covering(self, indicator: Indicator) -> list[Winner]:
         text = host_of(indicator.canonical) if indicator.type is ObservableType.URL else indicator.canonical
         text = text.strip("[]")
-        if indicator.type is ObservableType.DOMAIN_NAME or not _is_address(text.partition("/")[0]):
+        if indicator.type is ObservableType.DOMAIN_NAME or not is_address(text.partition("/")[0]):
             return []
         seen, is_range = ipaddress.ip_network(text), indicator.type is ObservableType.IP_RANGE
         return [
@@ -106,7 +108,7 @@ def wider(indicator: Indicator) -> list[tuple[ObservableType, str]]:
         return [(domain, parent) for parent in parents(indicator.canonical)]
     if indicator.type is ObservableType.URL:
         host = host_of(indicator.canonical)
-        if _is_address(host):
+        if is_address(host):
             return [(ObservableType.IP_ADDRESS, host.strip("[]"))]
         return [(domain, name) for name in (host, *parents(host))]
     return []
@@ -115,7 +117,3 @@ def wider(indicator: Indicator) -> list[tuple[ObservableType, str]]:
 def overlap(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
     """Return whether two scopes share a device; the empty one means all devices (SPEC 9.18)."""
     return not some or not others or not set(some).isdisjoint(others)
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdecimal()

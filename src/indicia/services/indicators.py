@@ -104,31 +104,36 @@ def show_indicator(
     """Return indicator *number* and the numbers of device groups; `NotFound` where it is none, expired or not seen."""
     require(actor, *_ANY)
     with database.snapshot() as tx:
-        return _visible(tx, number, actor, now), _group_ids(tx)
+        return _visible(tx, number, actor, now), group_ids_in(tx)
 
 
 def _selection(tx: Transaction, wanted: Wanted, actor: Actor, now: datetime) -> Selection:
-    changeset = wanted.at
-    if isinstance(changeset, datetime):
-        now = changeset
-        changeset = tx.changesets.at(changeset)
-    elif changeset is not None:
-        record = tx.changesets.get(changeset)
-        if record is None:
-            raise NotFound(f"there is no changeset {changeset}")
-        now = record.at
+    changeset, moment = as_of(tx, wanted.at, now)
     return Selection(
-        now=now,
+        now=moment,
         query=wanted.query,
         owner=actor.id if actor.sees_only_own else None,
         changeset=changeset,
         include_expired=wanted.include_expired,
         order_by=wanted.order_by,
-        group_ids=_group_ids(tx),
+        group_ids=group_ids_in(tx),
     )
 
 
-def _group_ids(tx: Transaction) -> dict[str, str]:
+def as_of(tx: Transaction, at: datetime | int | None, now: datetime) -> tuple[int | None, datetime]:
+    """Return the changeset and the moment that *at* means, None and *now* where it is not given; raises `NotFound`."""
+    if at is None:
+        return None, now
+    if isinstance(at, datetime):
+        return tx.changesets.at(at), at
+    record = tx.changesets.get(at)
+    if record is None:
+        raise NotFound(f"there is no changeset {at}")
+    return at, record.at
+
+
+def group_ids_in(tx: Transaction) -> dict[str, str]:
+    """Return the number of each device group by name."""
     return {group.name: str(group.id) for group in tx.groups.all()}
 
 

@@ -9,13 +9,14 @@ from typing import Final, NamedTuple
 
 from indicia.domain.access import Actor, Permission, require
 from indicia.domain.draft import NOTHING_GIVEN
-from indicia.domain.errors import InvalidInput, NotFound, Problem
+from indicia.domain.errors import InvalidInput, Problem
 from indicia.domain.guard import Guard
 from indicia.domain.indicator import StoredIndicator
 from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable, ObservableType, Unspellable
 from indicia.domain.verdict import NO_VERDICT, Match, NetworkPrecedence, Verdict, resolve
 from indicia.importers.bare_values import SAY_TYPE, draft_of_value
+from indicia.services.indicators import as_of, group_ids_in
 from indicia.store.database import Database, Transaction
 from indicia.store.selection import Selection
 
@@ -64,36 +65,29 @@ def explain(
     """
     require(actor, Permission.TI_READ_WRITE_ALL)
     if not 1 <= len(values) <= MOST_VALUES:
-        message = f"{len(values):,} values are given; allowed: 1 to {MOST_VALUES:,}"
+        given = f"more than {MOST_VALUES:,} values are given" if values else "no value is given"
+        message = f"{given}; allowed: 1 to {MOST_VALUES:,}"
         raise InvalidInput([Problem("wrong-number-of-values", message, "values")])
     with database.snapshot() as tx:
-        group_ids = {each.name: str(each.id) for each in tx.groups.all()}
+        group_ids = group_ids_in(tx)
         if group is not None and group not in group_ids:
             message = f"there is no device group named {group[:100]!r}"
             raise InvalidInput([Problem("unknown-group", message, "group", group[:100], tuple(sorted(group_ids))[:50])])
-        snapshot, moment = _as_of(tx, at, now)
-        selection = Selection(moment, changeset=snapshot if at is not None else None, include_expired=True)
+        changeset, moment = as_of(tx, at, now)
+        head = tx.changesets.head() if changeset is None else None
+        snapshot = head.id if head is not None else changeset
+        selection = Selection(moment, changeset=changeset, include_expired=True)
         read = [_read(value, kind, guard) for value in values]
-        matched = _matched(tx, selection, [seen for _value, seen, _notes in read if seen is not None])
+        parts = {seen: parts_of(seen) for _value, seen, _notes in read if seen is not None}
+        if kind is None:
+            _add_thumbprints(parts)
+        matched = _matched(tx, selection, parts)
     explained = []
     for value, seen, notes in read:
         matches = [] if seen is None else matched[seen]
         verdict = resolve(matches, group=group, now=moment, precedence=precedence) if matches else NO_VERDICT
         explained.append(Explained(value, seen, verdict, notes))
     return Explanation(explained, group_ids, snapshot)
-
-
-def _as_of(tx: Transaction, at: datetime | int | None, now: datetime) -> tuple[int | None, datetime]:
-    """Return the changeset and the moment that *at* means."""
-    if at is None:
-        head = tx.changesets.head()
-        return (None if head is None else head.id), now
-    if isinstance(at, datetime):
-        return tx.changesets.at(at), at
-    record = tx.changesets.get(at)
-    if record is None:
-        raise NotFound(f"there is no changeset {at}")
-    return at, record.at
 
 
 def _read(value: str, kind: ObservableType | None, guard: Guard) -> tuple[str, Observable | None, tuple[Problem, ...]]:
@@ -113,20 +107,22 @@ def _read(value: str, kind: ObservableType | None, guard: Guard) -> tuple[str, O
     return value, seen, notes
 
 
-def _parts(seen: Observable) -> list[Observable]:
-    """Return what to look up; 40 hexadecimal digits may be the hash of a file or the thumbprint of a certificate."""
-    if seen.type is ObservableType.FILE_SHA1:
-        return [seen, Observable(ObservableType.CERTIFICATE_THUMBPRINT, seen.value)]
-    return parts_of(seen)
+def _add_thumbprints(parts: dict[Observable, list[Observable]]) -> None:
+    """Look up a SHA-1 that was only detected as what it may be too: the thumbprint of a certificate."""
+    for seen, looked_up in parts.items():
+        if seen.type is ObservableType.FILE_SHA1:
+            looked_up.append(Observable(ObservableType.CERTIFICATE_THUMBPRINT, seen.value))
 
 
-def _matched(tx: Transaction, selection: Selection, observables: Sequence[Observable]) -> dict[Observable, list[Match]]:
-    """Return what matches each of *observables*, looked up in portions: a long URL alone has thousands of keys."""
+def _matched(
+    tx: Transaction, selection: Selection, parts: Mapping[Observable, Sequence[Observable]]
+) -> dict[Observable, list[Match]]:
+    """Return what matches the parts of each observable, looked up in portions: a long URL has thousands of keys."""
     matched: dict[Observable, list[Match]] = {}
     portion: dict[Observable, list[tuple[Observable, Observable]]] = {}
     size = total = 0
-    for seen in dict.fromkeys(observables):
-        portion[seen] = [(part, key) for part in _parts(seen) for key in keys_of(part)]
+    for seen, looked_up in parts.items():
+        portion[seen] = [(part, key) for part in looked_up for key in keys_of(part)]
         size += len(portion[seen])
         total += len(portion[seen])
         if total > MOST_KEYS:

@@ -70,10 +70,9 @@ class Writing:
         self._next_id = 1 if head is None else head.next_id
         self._encoder = Encoder()
         self._rows: list[Row] = []
-        # A bit for each stored indicator that this changeset has met and left as it is: a twin of it that comes later
-        # contradicts it, and does not change it (decision 0007).
-        self._kept = bytearray(self._next_id // 8 + 1)
-        self._first_new = self._next_id
+        # The stored indicators that this changeset has met and left as they are, 64 numbers a block: a twin of one that
+        # comes later contradicts it, and does not change it (decision 0007).
+        self._kept: dict[int, int] = {}
         self._winners: Winners | None = None
         self._winners_fit = True
         self._plan = hashlib.sha256() if digested else None
@@ -93,7 +92,8 @@ class Writing:
             rows = [self._encoder.encode(indicator) for _line, indicator in batch]
         known = self.tx.indicators.known([row[0] for row in rows], self.number)
         if known:
-            self._mark(known)
+            if self._kept:
+                self._mark(known)
             self._merge(batch := list(batch), rows, known, keep_rare=keep_rare)
             self._respell(batch, rows, known)
         self._rows = rows
@@ -114,7 +114,7 @@ class Writing:
         kept = self._kept
         for siblings in known.values():
             for position, each in enumerate(siblings):
-                if not each.new and each.id < self._first_new and kept[each.id >> 3] >> (each.id & 7) & 1:
+                if not each.new and kept.get(each.id >> 6, 0) >> (each.id & 63) & 1:
                     siblings[position] = each._replace(new=True)
 
     @property
@@ -220,8 +220,9 @@ class Writing:
         for (_candidate, outcome, known, _notes), row in zip(changes.steps, self._rows, strict=True):
             if outcome is Outcome.UNCHANGED or outcome is Outcome.REFUSED:
                 numbers.append(known.id if known else None)
-                if known is not None and known.id < self._first_new:
-                    self._kept[known.id >> 3] |= 1 << (known.id & 7)
+                if known is not None:
+                    block = known.id >> 6
+                    self._kept[block] = self._kept.get(block, 0) | 1 << (known.id & 63)
                 continue
             if known is not None:
                 end.append(known.id)

@@ -8,15 +8,15 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from indicia.domain.indicator import Action, Status
+from indicia.domain.indicator import Status
 from indicia.domain.observable import ObservableType
-from indicia.domain.precedence import Winner
+from indicia.domain.precedence import WINNING, Winner
 from indicia.store.codes import ACTIONS, STATUSES, TYPES
 from indicia.store.rows import ACTION_OF, DECISION_COLUMNS, OWN_COLUMNS, TYPE_OF, Version, split_list
 from indicia.store.schema import decisions, indicators
 from indicia.store.selection import live
 
-_ACTIONS: Final = (ACTIONS[Action.ALLOWED], ACTIONS[Action.WARN])
+_ACTIONS: Final = tuple(sorted(ACTIONS[action] for action in WINNING))
 _ACTIVE: Final = STATUSES[Status.ACTIVE]
 _CANONICAL: Final = OWN_COLUMNS.index("canonical")
 _STATUS: Final = DECISION_COLUMNS.index("status")

@@ -68,6 +68,9 @@ def test_forty_digits_may_be_a_file_or_a_certificate(database: Database) -> None
     [found] = asked(database, "3C" * 20)
     assert found.verdict.action == "Block"
     assert found.verdict.considered[0].match.seen.type is ObservableType.CERTIFICATE_THUMBPRINT
+    # Who says that it is a file means the file.
+    assert asked(database, "3C" * 20, kind=ObservableType.FILE_SHA1)[0].verdict.considered == ()
+    assert asked(database, "3C" * 20, kind=ObservableType.CERTIFICATE_THUMBPRINT)[0].verdict.action == "Block"
 
 
 def test_as_of_any_moment_of_the_past(database: Database) -> None:

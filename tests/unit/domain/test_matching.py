@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indicia.domain.indicator import Action, Indicator
 from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable, ObservableType, canonical
+from indicia.domain.precedence import WINNING, beats, wider
+from tests.unit.indicators import indicators
 
 T = ObservableType
 
@@ -124,3 +127,13 @@ def test_keys_of_urls_are_canonical_and_are_the_prefixes(
 @pytest.mark.parametrize("kind, value", [(T.FILE_SHA256, "0f" * 32), (T.CERTIFICATE_THUMBPRINT, "3c" * 20)])
 def test_a_hash_matches_itself_only(kind: T, value: str) -> None:
     assert [keys_of(part) for part in parts_of(Observable(kind, value))] == [[Observable(kind, value)]]
+
+
+@given(indicators())
+def test_what_conflict_notes_call_wider_is_what_matches_too(indicator: Indicator) -> None:
+    """Names and addresses are looked up one by one at write time, ranges all at once (SPEC 9.15: the same engine)."""
+    own = Observable(indicator.type, indicator.canonical)
+    keys = {key for part in parts_of(own) for key in keys_of(part)} - {own}
+    told = {(key.type, key.value) for key in keys if key.type in (T.DOMAIN_NAME, T.IP_ADDRESS)}
+    assert set(wider(indicator)) == told
+    assert {each for each in WINNING if beats(T.URL, each, Action.BLOCK)} == WINNING
