@@ -1,0 +1,21 @@
+// Which bytes of a log are what: bit masks over words of 64 bytes, by AVX2 where the machine has it.
+#pragma once
+#include "bytes.hpp"
+
+namespace indicia {
+
+// What a byte is, for the scanner; a byte may be several things.
+struct Masks {
+    u64 token;      // [A-Za-z0-9._-] and all from 0x80
+    u64 hex;        // [0-9A-Fa-f]
+    u64 dot, colon, slash, backslash, newline;
+    u64 escape;     // u or x: what follows a backslash where a character is written as a number
+    u64 high;       // from 0x80
+};
+
+// Classifies n bytes (any number); words beyond n are zero. Writes (n + 63) / 64 masks, reads data[0..n) only.
+using Classify = void (*)(const byte *data, std::size_t n, Masks *out);
+Classify choose_classify(bool allow_avx2 = true);
+bool has_avx2();
+
+}  // namespace indicia

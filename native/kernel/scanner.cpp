@@ -1,0 +1,579 @@
+#include "scanner.hpp"
+
+#include <algorithm>
+
+namespace indicia {
+
+namespace {
+
+constexpr std::size_t WORDS = 256;               // of 64 bytes in a chunk: 16 KiB
+constexpr std::size_t CHUNK = WORDS * 64;
+constexpr std::size_t LOOK_BACK = 4096;          // no observable is as long: a cut that far from a separator breaks none
+constexpr std::size_t LONGEST_AUTHORITY = 1024;  // of a URL; longer ones are left to the parser
+constexpr std::size_t PENDING = 4096;
+
+// Bytes that end whatever a sensor could read as one observable.
+inline bool separates(byte c) {
+    switch (c) {
+    case ' ': case '"': case '\'': case ',': case ';': case '=': case '<': case '>': case '(': case ')': case '{': case '}':
+    case '|': case '&': case '\n': case '\r': case '\t': case 0:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Whether an escaped character between two tokens leaves both as they are: \u003c, \u0026, \u000a ...
+inline bool is_harmless(u32 code) {
+    if (code <= 0x20) return true;
+    switch (code) {
+    case '"': case '\'': case '<': case '>': case '&': case '=': case '+': case ',': case ';': case '(': case ')': case '{':
+    case '}': case '|': case '!': case '$': case '*': case '^': case '`': case '~':
+        return true;
+    default:
+        return false;
+    }
+}
+
+// Bit i of a word of a mask of the neighbours: what stands after, or before, each byte.
+template <u64 Masks::*M> inline u64 next_of(const Masks *m, std::size_t w) { return m[w].*M >> 1 | m[w + 1].*M << 63; }
+
+}  // namespace
+
+// The state of one call. Positions in a chunk count from its first byte, shifted by 64: word 0 is empty and ends runs.
+struct Scanner::Work {
+    const byte *data = nullptr;
+    std::size_t size = 0;
+    std::size_t start = 0, length = 0;  // the chunk
+    std::size_t words = 0;
+    std::vector<std::size_t> marks;     // places in data that make their record a candidate
+    Masks masks[WORDS + 2];
+    struct Name {
+        Digest digest;
+        u32 at;
+        bool whole;
+    };
+    struct Hash {
+        byte key[32];
+        u64 hash;
+        u32 at;
+        u32 table;
+        u32 snapshot;
+    };
+    std::vector<Name> names;
+    std::vector<Hash> hashes;
+    std::vector<Ref> found;             // of one look-up
+
+    const byte *chunk() const { return data + start; }
+    void mark(std::size_t at) { marks.push_back(start + at); }
+    byte before(std::size_t at, std::size_t by = 1) const { return start + at >= by ? data[start + at - by] : 0; }
+    byte after(std::size_t at) const { return start + at < size ? data[start + at] : 0; }  // at: one past the end
+
+    // Begin and end of the run of M that holds the byte at p, in the chunk. Word 0 and the last word end every run.
+    template <u64 Masks::*M> std::size_t run_begin(std::size_t p) const {
+        std::size_t q = p + 64, w = q >> 6;
+        u64 gaps = ~(masks[w].*M) & (~0ull >> (63 - (q & 63)));
+        while (!gaps) gaps = ~(masks[--w].*M);
+        return w * 64 + 64 - static_cast<std::size_t>(__builtin_clzll(gaps)) - 64;
+    }
+    template <u64 Masks::*M> std::size_t run_end(std::size_t p) const {
+        std::size_t q = p + 64, w = q >> 6;
+        u64 gaps = ~(masks[w].*M) & (~0ull << (q & 63));
+        while (!gaps) gaps = ~(masks[++w].*M);
+        return w * 64 + static_cast<std::size_t>(__builtin_ctzll(gaps)) - 64;
+    }
+    template <class Do> void each(u64 Masks::*mask, Do &&act) const {
+        for (std::size_t w = 1; w <= words; w++)
+            for (u64 bits = masks[w].*mask; bits; bits &= bits - 1) act((w - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(bits)));
+    }
+};
+
+Scanner::Scanner(std::vector<std::shared_ptr<const Snapshot>> snapshots, ScanOptions options)
+    : snapshots_(std::move(snapshots)), options_(options), classify_(choose_classify(options.allow_avx2)) {
+    for (const auto &s : snapshots_) {
+        any_hash_ |= s->has(T_SHA256) || s->has(T_SHA1) || s->has(T_MD5) || s->has(T_THUMBPRINT);
+        any_thumb_ |= s->has(T_THUMBPRINT);
+        any_name_ |= s->has(T_NAME);
+        any_v4_ |= s->has(T_V4) || s->has(T_NET4);
+        any_v6_ |= s->has(T_V6) || s->has(T_NET6) || s->has(T_V4) || s->has(T_NET4);  // ::ffff:1.2.3.4 is 1.2.3.4
+        any_single_ |= s->header().has_single_labels != 0;
+    }
+}
+
+std::size_t Scanner::whole(const byte *data, std::size_t n) const {
+    if (!options_.csv) {
+        const void *last = n ? memrchr(data, '\n', n) : nullptr;
+        return last ? static_cast<std::size_t>(static_cast<const byte *>(last) - data) + 1 : 0;
+    }
+    std::size_t end = 0;
+    bool quoted = false;
+    for (std::size_t at = 0; at < n;) {
+        const void *found = memchr(data + at, '\n', n - at);
+        if (!found) break;
+        std::size_t newline = static_cast<std::size_t>(static_cast<const byte *>(found) - data);
+        quoted ^= std::count(data + at, data + newline, '"') & 1;
+        at = newline + 1;
+        if (!quoted) end = at;
+    }
+    return end;
+}
+
+std::size_t Scanner::chunk_end(const byte *data, std::size_t n, std::size_t start) const {
+    if (n - start <= CHUNK) return n;
+    std::size_t end = start + CHUNK;
+    for (std::size_t at = end; at > end - LOOK_BACK; at--)
+        if (separates(data[at - 1])) return at;
+    return end;
+}
+
+i64 Scanner::scan(const byte *data, std::size_t n, std::vector<Span> &out) const {
+    auto work = std::make_unique<Work>();
+    Work &w = *work;
+    w.data = data;
+    w.size = n;
+    w.names.reserve(PENDING + 256);
+    w.hashes.reserve(PENDING + 256);
+    i64 lines = 0;
+    for (std::size_t start = 0; start < n;) {
+        std::size_t end = chunk_end(data, n, start);
+        w.start = start;
+        w.length = end - start;
+        w.words = (w.length + 63) / 64;
+        w.masks[0] = {};
+        classify_(data + start, w.length, w.masks + 1);
+        w.masks[w.words + 1] = {};
+        chunk(w);
+        for (std::size_t i = 1; i <= w.words; i++) lines += __builtin_popcountll(w.masks[i].newline);
+        start = end;
+    }
+    if (n && data[n - 1] != '\n') lines++;
+    std::sort(w.marks.begin(), w.marks.end());
+    if (!w.marks.empty()) options_.csv ? csv_spans(w, out) : spans(w, out);
+    return lines;
+}
+
+void Scanner::chunk(Work &w) const {
+    if (any_hash_) hashes(w);
+    if (any_name_ || any_v4_) dotted(w);
+    if (any_v6_ || any_thumb_) v6_runs(w);
+    if (any_name_) other_scripts(w);
+    if (any_single_) single_labels(w);
+    escapes(w);
+    authorities(w);
+    if (options_.comments) comment_lines(w);
+    flush_names(w);
+    flush_hashes(w);
+}
+
+// -- hashes -----------------------------------------------------------------------------------------------------------
+
+void Scanner::hashes(Work &w) const {
+    std::size_t done = 0;
+    for (std::size_t i = 1; i <= w.words; i++) {
+        // A run of 31 digits fills some aligned quarter of a word; its top bit is set in `full`.
+        u64 v = ~w.masks[i].hex;
+        u64 full = (v - 0x0001000100010001ull) & ~v & 0x8000800080008000ull;
+        for (; full; full &= full - 1) {
+            std::size_t p = (i - 1) * 64 + (static_cast<std::size_t>(__builtin_ctzll(full)) & ~std::size_t{15});
+            if (p < done) continue;
+            std::size_t begin = w.run_begin<&Masks::token>(p), end = w.run_end<&Masks::token>(p);
+            done = end;
+            while (end > begin && w.chunk()[end - 1] == '.') end--;
+            while (end > begin && w.chunk()[begin] == '.') begin++;
+            hash_token(w, begin, end);
+            if (w.before(begin) == '\\')
+                for (std::size_t cut : {1, 3, 5})
+                    if (begin + cut < end) hash_token(w, begin + cut, end);
+        }
+    }
+}
+
+void Scanner::hash_token(Work &w, std::size_t begin, std::size_t end) const {
+    constexpr TableId by_length[2][3] = {{T_SHA256, T_SHA1, T_MD5}, {T_SHA256, T_THUMBPRINT, T_MD5}};
+    std::size_t n = end - begin;
+    int which = n == 64 ? 0 : n == 40 ? 1 : n == 32 ? 2 : -1;
+    Work::Hash h;
+    if (which < 0 || !decode_hex(w.chunk() + begin, n / 2, h.key)) return;
+    h.at = static_cast<u32>(begin);
+    for (int form = 0; form < (which == 1 ? 2 : 1); form++) {
+        TableId table = by_length[form][which];
+        for (u32 s = 0; s < snapshots_.size(); s++) {
+            if (!snapshots_[s]->has(table)) continue;
+            h.table = table;
+            h.snapshot = s;
+            h.hash = snapshots_[s]->hash_of_key(table, h.key);
+            snapshots_[s]->table(table).lines.prefetch_line(h.hash);
+            w.hashes.push_back(h);
+        }
+    }
+    if (w.hashes.size() >= PENDING) flush_hashes(w);
+}
+
+void Scanner::flush_hashes(Work &w) const {
+    for (const Work::Hash &h : w.hashes)
+        if (snapshots_[h.snapshot]->find_key(static_cast<TableId>(h.table), h.key, h.hash) != NOT_FOUND) w.mark(h.at);
+    w.hashes.clear();
+}
+
+// -- names and IPv4 addresses -----------------------------------------------------------------------------------------
+
+void Scanner::dotted(Work &w) const {
+    std::size_t done = 0;
+    for (std::size_t i = 1; i <= w.words; i++) {
+        for (u64 dots = w.masks[i].dot; dots; dots &= dots - 1) {
+            std::size_t p = (i - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(dots));
+            if (p < done) continue;
+            std::size_t begin = w.run_begin<&Masks::token>(p), end = w.run_end<&Masks::token>(p);
+            done = end;
+            if (options_.json && w.after(end) == '"' && w.after(end + 1) == ':') continue;
+            const byte *c = w.chunk();
+            while (end > begin && c[end - 1] == '.') end--;
+            if (w.before(begin) == '\\')
+                for (std::size_t cut : {1, 3, 5})
+                    if (begin + cut < end) dotted_token(w, begin + cut, end);
+            dotted_token(w, begin, end);
+        }
+    }
+}
+
+// A token without dots at its end; those at its begin are passed over here.
+void Scanner::dotted_token(Work &w, std::size_t begin, std::size_t end) const {
+    const byte *c = w.chunk();
+    while (begin < end && c[begin] == '.') begin++;
+    std::size_t n = end - begin;
+    if (n < 3 || n > 300) return;
+    if (is_digit(c[end - 1])) {
+        u32 v4;
+        if (is_digit(c[begin]) && parse_v4(c + begin, n, v4)) {
+            std::vector<Ref> &found = w.found;
+            for (const auto &s : snapshots_) {
+                if (!s->v4_may_match(v4)) continue;
+                found.clear();
+                s->match_v4(v4, found);
+                byte key[4];
+                store32(key, v4);
+                if (!found.empty() || s->find_key(T_V4, key, s->hash_of_key(T_V4, key)) != NOT_FOUND) {
+                    w.mark(begin);
+                    break;
+                }
+            }
+            return;
+        }
+        std::size_t at = end;  // a name never ends with a label of digits
+        while (at > begin && is_digit(c[at - 1])) at--;
+        if (at == begin || c[at - 1] == '.') return;
+    }
+    if (any_name_) name(w, begin, end);
+}
+
+void Scanner::name(Work &w, std::size_t begin, std::size_t end) const {
+    const byte *c = w.chunk();
+    std::size_t first_dot = end;  // where the last label begins
+    while (first_dot > begin && c[first_dot - 1] != '.') first_dot--;
+    for (const auto &s : snapshots_) {
+        const Secret &k = s->secret();
+        Digest d = chain(k, ROOT, hash_bytes(k, c + first_dot, end - first_dot, FOLD));
+        if (!s->last_label_may_match(d.a)) continue;
+        const LineTable &lines = s->table(T_NAME).lines;
+        // Which of several snapshots a pending name is for is told by the digest alone: secrets differ.
+        auto push = [&](bool whole) {
+            lines.prefetch_line(d.a);
+            w.names.push_back({d, static_cast<u32>(begin), whole});
+        };
+        if (s->header().has_single_labels) push(first_dot == begin);
+        for (std::size_t label_end = first_dot; label_end > begin;) {
+            label_end--;  // the dot
+            std::size_t start = label_end;
+            while (start > begin && c[start - 1] != '.') start--;
+            d = chain(k, d, hash_bytes(k, c + start, label_end - start, FOLD));
+            push(start == begin);
+            label_end = start;
+        }
+    }
+    if (w.names.size() >= PENDING) flush_names(w);
+}
+
+void Scanner::flush_names(Work &w) const {
+    for (const auto &s : snapshots_) {
+        const Table &t = s->table(T_NAME);
+        for (const Work::Name &n : w.names) {
+            // The text is not compared: 64 further bits of the digest are, and a candidate in vain does no harm.
+            i64 at = t.lines.find(n.digest.a, [&](u64 i) { return load64(t.keys + 16 * i) == n.digest.b; });
+            if (at == NOT_FOUND) continue;
+            Ref ref{T_NAME, static_cast<u32>(at)};
+            Range r = s->entries_of(ref);
+            if (r.begin != r.end || (n.whole && s->is_url_host(ref))) w.mark(n.at);
+        }
+    }
+    w.names.clear();
+}
+
+bool Scanner::is_single_label(const byte *p, std::size_t n) const {
+    for (const auto &s : snapshots_) {
+        if (!s->header().has_single_labels) continue;
+        const Secret &k = s->secret();
+        Digest d = chain(k, ROOT, hash_bytes(k, p, n, FOLD));
+        if (!s->last_label_may_match(d.a)) continue;
+        const Table &t = s->table(T_NAME);
+        if (t.lines.find(d.a, [&](u64 i) { return load64(t.keys + 16 * i) == d.b; }) != NOT_FOUND) return true;
+    }
+    return false;
+}
+
+// Only where indicators are about single labels: every token without a dot.
+void Scanner::single_labels(Work &w) const {
+    for (std::size_t i = 1; i <= w.words; i++) {
+        u64 tokens = w.masks[i].token, begins = tokens & ~(tokens << 1 | w.masks[i - 1].token >> 63);
+        for (; begins; begins &= begins - 1) {
+            std::size_t begin = (i - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(begins));
+            std::size_t end = w.run_end<&Masks::token>(begin);
+            const byte *c = w.chunk();
+            while (end > begin && c[end - 1] == '.') end--;
+            if (end - begin > 70 || memchr(c + begin, '.', end - begin)) continue;
+            bool found = is_single_label(c + begin, end - begin);
+            if (w.before(begin) == '\\')
+                for (std::size_t cut : {1, 3, 5}) found |= begin + cut < end && is_single_label(c + begin + cut, end - begin - cut);
+            if (found) w.mark(begin);
+        }
+    }
+}
+
+// -- IPv6 addresses, and thumbprints with colons ----------------------------------------------------------------------
+
+void Scanner::v6_runs(Work &w) const {
+    std::size_t done = 0;
+    for (std::size_t i = 1; i <= w.words; i++) {
+        const Masks *m = w.masks;
+        u64 near = m[i].hex | m[i].colon, before = near << 1 | (m[i - 1].hex | m[i - 1].colon) >> 63;
+        u64 after = near >> 1 | (m[i + 1].hex | m[i + 1].colon) << 63;
+        u64 found = m[i].colon & ((before & after) | next_of<&Masks::colon>(m, i));
+        for (; found; found &= found - 1) {
+            std::size_t p = (i - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(found));
+            if (p < done) continue;
+            const byte *c = w.chunk();
+            auto belongs = [&](byte b) { return b == ':' || b == '.' || hex_value(b) >= 0; };
+            std::size_t begin = p, end = p + 1;
+            while (begin > done && p - begin < 128 && belongs(c[begin - 1])) begin--;
+            while (end < w.length && end - p < 128 && belongs(c[end])) end++;
+            done = end;
+            v6_token(w, begin, end);
+            byte last = w.before(begin), second = w.before(begin, 2);
+            if (last == '\\' || ((last == 'u' || last == 'x') && second == '\\'))
+                for (std::size_t cut : {1, 2, 4})
+                    if (begin + cut < end) v6_token(w, begin + cut, end);
+        }
+    }
+}
+
+void Scanner::v6_token(Work &w, std::size_t begin, std::size_t end) const {
+    const byte *c = w.chunk();
+    while (end > begin && c[end - 1] == '.') end--;
+    while (end > begin && c[begin] == '.') begin++;
+    if (end - begin >= 2 && c[begin] == ':' && c[begin + 1] != ':') begin++;
+    if (end - begin >= 2 && c[end - 1] == ':' && c[end - 2] != ':') end--;
+    std::size_t n = end - begin;
+    if (n == 59 && any_thumb_) thumbprint(w, begin, end);
+    if (n < 2 || n > 45 || !any_v6_) return;
+    // Times of day have two colons, hardware addresses five: an address has a gap, or six at least.
+    int colons = 0;
+    bool gap = false;
+    for (std::size_t i = begin; i < end; i++)
+        if (c[i] == ':') {
+            colons++;
+            gap |= i + 1 < end && c[i + 1] == ':';
+        }
+    byte address[16];
+    if ((!gap && colons < 6) || colons < 2 || !parse_v6(c + begin, n, address)) return;
+    static constexpr byte MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    std::vector<Ref> &found = w.found;
+    found.clear();
+    for (const auto &s : snapshots_) {
+        if (std::memcmp(address, MAPPED, 12) == 0) {
+            u32 v4 = static_cast<u32>(address[12]) << 24 | static_cast<u32>(address[13]) << 16 | static_cast<u32>(address[14]) << 8 | address[15];
+            s->match_v4(v4, found);
+            byte key[4];
+            store32(key, v4);
+            if (s->find_key(T_V4, key, s->hash_of_key(T_V4, key)) != NOT_FOUND) w.mark(begin);
+        }
+        s->match_v6(address, found);
+        if (!found.empty() || s->find_key(T_V6, address, s->hash_of_key(T_V6, address)) != NOT_FOUND) {
+            w.mark(begin);
+            return;
+        }
+    }
+}
+
+void Scanner::thumbprint(Work &w, std::size_t begin, std::size_t end) const {
+    const byte *c = w.chunk();
+    byte digits[40], key[20];
+    for (std::size_t i = 0; i < 20; i++) {
+        if (begin + 3 * i + 2 < end && c[begin + 3 * i + 2] != ':') return;
+        digits[2 * i] = c[begin + 3 * i];
+        digits[2 * i + 1] = c[begin + 3 * i + 1];
+    }
+    if (!decode_hex(digits, 20, key)) return;
+    for (const auto &s : snapshots_)
+        if (s->find_key(T_THUMBPRINT, key, s->hash_of_key(T_THUMBPRINT, key)) != NOT_FOUND) w.mark(begin);
+}
+
+// -- what is spelled otherwise ----------------------------------------------------------------------------------------
+
+// \uXXXX and \xXX: where the character could belong to a value, the raw bytes do not show the value.
+void Scanner::escapes(Work &w) const {
+    for (std::size_t i = 1; i <= w.words; i++) {
+        u64 found = w.masks[i].backslash & (next_of<&Masks::escape>(w.masks, i) | (i == w.words ? w.masks[i].backslash : 0));
+        for (; found; found &= found - 1) {
+            std::size_t p = (i - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(found));
+            byte kind = w.after(p + 1);
+            std::size_t digits = kind == 'u' ? 4 : kind == 'x' ? 2 : 0;
+            u32 code = 0;
+            bool is_escape = digits != 0;
+            for (std::size_t d = 0; d < digits && is_escape; d++) {
+                int value = hex_value(w.after(p + 2 + d));
+                is_escape = value >= 0;
+                code = code << 4 | static_cast<u32>(value & 15);
+            }
+            if (is_escape && !is_harmless(code)) w.mark(p);
+        }
+    }
+}
+
+// Tokens of other scripts that hold a dot of any kind: international names.
+void Scanner::other_scripts(Work &w) const {
+    std::size_t done = 0;
+    for (std::size_t i = 1; i <= w.words; i++) {
+        for (u64 high = w.masks[i].high; high;) {
+            std::size_t p = (i - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(high));
+            if (p >= done) {
+                std::size_t begin = w.run_begin<&Masks::token>(p), end = w.run_end<&Masks::token>(p);
+                done = end;
+                const byte *c = w.chunk();
+                auto is_dot = [&](std::size_t at) {
+                    if (c[at] == '.') return true;
+                    if (at + 3 > end) return false;
+                    u32 three = static_cast<u32>(c[at]) << 16 | static_cast<u32>(c[at + 1]) << 8 | c[at + 2];
+                    return three == 0xe38082 || three == 0xefbc8e || three == 0xefbda1;
+                };
+                std::size_t last = end;
+                while (last > begin && c[last - 1] == '.') last--;
+                bool counts = any_single_;
+                for (std::size_t at = begin + 1; at < last && !counts; at++) counts = is_dot(at) && at + (c[at] == '.' ? 1 : 3) < last;
+                if (counts) w.mark(begin);
+            }
+            std::size_t skip = done - std::min(done, (i - 1) * 64);
+            high &= skip >= 64 ? 0 : ~0ull << skip;
+        }
+    }
+}
+
+// What follows :// up to the path; only what no token shows needs a look.
+void Scanner::authorities(Work &w) const {
+    for (std::size_t i = 1; i <= w.words; i++) {
+        u64 colons = w.masks[i].colon;
+        if (!colons) continue;
+        u64 after = next_of<&Masks::slash>(w.masks, i) | next_of<&Masks::backslash>(w.masks, i);
+        if (i == w.words) after |= 1ull << ((w.length - 1) & 63);  // what comes next is beyond the chunk
+        for (u64 found = colons & after; found; found &= found - 1) {
+            std::size_t p = (i - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(found)) + 1;
+            int slashes = 0;
+            while (w.after(p) == '/' || w.after(p) == '\\') slashes += w.after(p++) == '/';
+            if (slashes >= 2) authority(w, p);
+        }
+    }
+}
+
+void Scanner::authority(Work &w, std::size_t at) const {
+    const byte *p = w.data + w.start + at;
+    std::size_t left = std::min(w.size - std::min(w.size, w.start + at), LONGEST_AUTHORITY), n = 0;
+    bool strange = false, bracket = false, dot = false;
+    std::size_t host_end = 0, last_label = 0;
+    for (; n < left; n++) {
+        byte c = p[n];
+        if (c == '/' || c == '?' || c == '#' || c == '\\' || c == '@' || separates(c)) break;
+        if (c == '[') bracket = true;
+        if (c == ':' && !host_end) host_end = n;
+        if (c == '.' && !host_end) {
+            dot = true;
+            last_label = n + 1;
+        }
+        bool plain = is_lower(c | 0x20) || is_digit(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+        strange |= !plain || c >= 0x80;
+    }
+    if (strange || n == LONGEST_AUTHORITY) {
+        w.mark(at ? at - 1 : 0);
+        return;
+    }
+    if (bracket) return;
+    if (!host_end) host_end = n;
+    while (host_end && p[host_end - 1] == '.') host_end--;
+    if (host_end == 0) return;
+    if (!dot || last_label >= host_end) {
+        last_label = 0;
+        for (std::size_t i = 0; i < host_end; i++)
+            if (p[i] == '.') last_label = i + 1;
+    }
+    u32 v4;
+    if (is_digit(p[last_label])) {
+        if (any_v4_ && !parse_v4(p, host_end, v4)) w.mark(at - 1);
+    } else if (last_label == 0 && any_single_ && host_end <= 70 && is_single_label(p, host_end)) {
+        w.mark(at - 1);
+    }
+}
+
+void Scanner::comment_lines(Work &w) const {
+    if (w.start == 0 && w.size && w.data[0] == '#') w.mark(0);
+    w.each(&Masks::newline, [&](std::size_t p) {
+        if (w.after(p + 1) == '#') w.mark(p + 1);
+    });
+}
+
+// -- records ----------------------------------------------------------------------------------------------------------
+
+void Scanner::spans(Work &w, std::vector<Span> &out) const {
+    i64 line = 0;
+    std::size_t counted = 0, done = 0;
+    bool any = false;
+    for (std::size_t mark : w.marks) {
+        if (mark >= w.size) mark = w.size - 1;
+        if (any && mark < done) continue;
+        const void *before = mark ? memrchr(w.data, '\n', mark) : nullptr;
+        std::size_t begin = before ? static_cast<std::size_t>(static_cast<const byte *>(before) - w.data) + 1 : 0;
+        const void *after = memchr(w.data + mark, '\n', w.size - mark);
+        std::size_t end = after ? static_cast<std::size_t>(static_cast<const byte *>(after) - w.data) : w.size;
+        line += std::count(w.data + counted, w.data + begin, '\n');
+        counted = begin;
+        out.push_back({line, static_cast<i64>(begin), static_cast<i64>(end)});
+        done = end + 1;
+        any = true;
+    }
+}
+
+void Scanner::csv_spans(Work &w, std::vector<Span> &out) const {
+    i64 line = 0;
+    std::size_t mark = 0;
+    for (std::size_t begin = 0; begin < w.size && mark < w.marks.size();) {
+        std::size_t at = begin, end = w.size;
+        i64 newlines = 0;
+        bool quoted = false;
+        while (at < w.size) {
+            const void *found = memchr(w.data + at, '\n', w.size - at);
+            std::size_t newline = found ? static_cast<std::size_t>(static_cast<const byte *>(found) - w.data) : w.size;
+            quoted ^= std::count(w.data + at, w.data + newline, '"') & 1;
+            at = newline + 1;
+            if (!found) break;
+            newlines++;
+            if (!quoted) {
+                end = newline;
+                break;
+            }
+        }
+        if (w.marks[mark] <= end) {
+            out.push_back({line, static_cast<i64>(begin), static_cast<i64>(end)});
+            while (mark < w.marks.size() && w.marks[mark] <= end) mark++;
+        }
+        line += newlines;
+        begin = at;
+    }
+}
+
+}  // namespace indicia
