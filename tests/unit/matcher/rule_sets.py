@@ -6,7 +6,6 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import NamedTuple
 
 from indicia.domain.indicator import Status
 from indicia.domain.matching import keys_of, parts_of
@@ -46,18 +45,10 @@ SEEN_NETWORK = [
 SEEN_FILES = [Observable(*each) for each in FILES]
 
 
-class Case(NamedTuple):
-    """Rules, and the same as what a snapshot is made of."""
-
-    rules: list[Rule]
-    contents: Contents
-
-
-def case(chance: random.Random, most: int = 8) -> Case:
-    """Return a set of rules about names, addresses and URLs, or about files."""
+def case(chance: random.Random, most: int = 8, first: int = 1) -> list[Rule]:
+    """Return a set of rules about names, addresses and URLs, or about files; their numbers begin with *first*."""
     pool = NETWORK if chance.random() < 0.75 else FILES
-    rules = [_rule(chance, number, *chance.choice(pool)) for number in range(1, 1 + chance.randrange(most + 1))]
-    return Case(rules, contents_of(rules))
+    return [_rule(chance, number, *chance.choice(pool)) for number in range(first, first + chance.randrange(most + 1))]
 
 
 def _rule(chance: random.Random, number: int, kind: ObservableType, canonical: str) -> Rule:

@@ -1,0 +1,208 @@
+"""The scanner of raw bytes never misses a record that holds what a snapshot knows, however it is spelled there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indicia.domain.observable import Observable, ObservableType
+from indicia.store.codes import TYPES
+from tests.unit.matcher.made import OBSERVABLES
+
+kernel: Any = pytest.importorskip("indicia.matcher._kernel", reason="the kernel is not compiled here")
+
+RULINGS = {code: (code, 0) for code in TYPES.values()}
+HARMLESS = ["", "INFO nothing here", '{"ts":1521911721.255387,"n":"svchost.exe"}', "2018-03-24T17:15:21.255387Z GET /", "ünï · ok"]
+D, I, R, U = ObservableType.DOMAIN_NAME, ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.URL
+S2, S1, M5 = ObservableType.FILE_SHA256, ObservableType.FILE_SHA1, ObservableType.FILE_MD5
+T = ObservableType.CERTIFICATE_THUMBPRINT
+
+
+def snapshot_of(*known: Observable) -> Any:
+    builder = kernel.Builder(b"\x05" * 16, RULINGS)
+    builder.add([(TYPES[each.type], each.value, number, None) for number, each in enumerate(known)])
+    return kernel.Snapshot.from_bytes(builder.to_bytes(1, bytes(32), b""))
+
+
+def candidates(snapshots: list[Any], data: bytes, **options: bool) -> list[tuple[int, bytes]]:
+    """Return the line and the bytes of each candidate, found alike by the code for every machine."""
+    answers = []
+    for allow_avx2 in (True, False):
+        lines, spans = kernel.Scanner(snapshots, allow_avx2=allow_avx2, **options).scan(data)
+        flat = spans.tolist()
+        answers.append((lines, [(line, data[begin:end]) for line, begin, end in zip(*[iter(flat)] * 3, strict=True)]))
+    assert answers[0] == answers[1]
+    if not options.get("csv"):
+        assert answers[0][0] == len(data.splitlines() if b"\r" not in data else data.split(b"\n")) or b"\n" not in data
+    return answers[0][1]
+
+
+def _rough(text: str) -> str:
+    """A spelling that is not the canonical one: other case."""
+    return text.upper() if not text.startswith("http") else text
+
+
+CONTEXTS = [
+    "{}",
+    "  {}  ",
+    '{{"k": "{}"}}',
+    "a,{},b",
+    "x={};y",
+    "({})",
+    "<{}>",
+    "[{}]",
+    "'{}'",
+    "{}:443 open",
+    "user@{} wrote",
+    "see {}.",
+    "\\n{}",
+    "\\u003c{}\\u003e",
+    "\\x0a{}",
+    "\\\\{}\\\\share",
+    "{}\\r\\n",
+]
+
+
+@settings(max_examples=400)
+@given(known=st.lists(OBSERVABLES, min_size=1, max_size=12), context=st.sampled_from(CONTEXTS), data=st.data())
+def test_a_value_is_found_in_every_place(known: list[Observable], context: str, data: st.DataObject) -> None:
+    one = data.draw(st.sampled_from([each for each in known if each.type is not R] or known))
+    if one.type is R or (one.type is D and "." not in one.value and "@" in context):
+        return
+    if ":" in one.value and one.type is I and context in ("{}:443 open", "\\x0a{}"):
+        return  # an address and a port without brackets, one run: read as what it is, another address
+    value = data.draw(st.sampled_from([one.value, _rough(one.value)]))
+    line = context.format(value)
+    before, after = data.draw(st.lists(st.sampled_from(HARMLESS), max_size=4)), data.draw(st.lists(st.sampled_from(HARMLESS), max_size=4))
+    log = "\n".join([*before, line, *after]).encode()
+    assert (len(before), line.encode()) in candidates([snapshot_of(*known)], log)
+
+
+@pytest.mark.parametrize(
+    ("known", "line"),
+    [
+        (Observable(D, "evil.example"), '{"q":"EVIL.example."}'),
+        (Observable(D, "evil.example"), '{"q":"a.b.evil.example"}'),
+        (Observable(D, "evil.example"), r'{"u":"http:\/\/evil.example\/a"}'),
+        (Observable(D, "evil.example"), r'{"u":"http:\u002f\u002fevil.example"}'),
+        (Observable(D, "evil.example"), r'{"q":"evil\u002eexample"}'),
+        (Observable(D, "evil.example"), r'{"q":"\u0065vil.example"}'),
+        (Observable(D, "evil.example"), r'{"q":"\tevil.example"}'),
+        (Observable(D, "evil.example"), r"1\x092\x09evil\x2eexample"),
+        (Observable(D, "evil.example"), "http://%65vil.example/"),
+        (Observable(D, "evil.example"), "http://evil%2Eexample/"),
+        (Observable(D, "evil.example"), "http://ｅｖｉｌ.example/"),
+        (Observable(D, "evil.example"), "ｅｖｉｌ．ｅｘａｍｐｌｅ"),
+        (Observable(D, "xn--bcher-kva.example"), '{"q":"bücher.example"}'),
+        (Observable(D, "xn--bcher-kva.example"), r'{"q":"b\u00fccher.example"}'),
+        (Observable(D, "xn--fsq.example"), "例。example"),
+        (Observable(D, "wpad"), "GET http://wpad/wpad.dat"),
+        (Observable(D, "wpad"), '{"query":"WPAD"}'),
+        (Observable(U, "http://wpad/"), "GET http://wpad:80/wpad.dat"),
+        (Observable(U, "https://evil.example:8443/a"), '{"host":"evil.example","uri":"/a/b"}'),
+        (Observable(U, "http://203.0.113.7/a"), '{"host":"203.0.113.7"}'),
+        (Observable(U, "http://[2001:db8::1]/a"), "GET http://[2001:DB8:0::1]:80/a"),
+        (Observable(I, "203.0.113.7"), "::ffff:203.0.113.7"),
+        (Observable(I, "203.0.113.7"), "http://3405803783/"),
+        (Observable(I, "203.0.113.7"), "http://0xcb.0.113.7/"),
+        (Observable(I, "203.0.113.7"), "203.0.113.7:80 -> 10.0.0.1:5"),
+        (Observable(R, "203.0.113.0/24"), "from 203.0.113.99,"),
+        (Observable(R, "2001:db8::/32"), '"2001:DB8:1::9"'),
+        (Observable(R, "::/0"), '"::"'),
+        (Observable(R, "0.0.0.0/0"), "at 8.8.8.8"),
+        (Observable(S1, "ab" * 20), "SHA1=" + "AB" * 20 + ",MD5=" + "00" * 16),
+        (Observable(T, "ab" * 20), ":".join(["AB"] * 20)),
+        (Observable(T, "ab" * 20), '"fingerprint":"' + ":".join(["ab"] * 20) + '"'),
+        (Observable(M5, "ab" * 16), r"\u000a" + "ab" * 16),
+        (Observable(S2, "ab" * 32), "\\b" + "ab" * 32),
+        (Observable(I, "2001:db8::1"), r"\b2001:db8::1"),
+        (Observable(I, "2001:db8::1"), r"\u000a2001:db8::1"),
+        (Observable(I, "2001:db8::1"), "ip:2001:db8::1:"),
+    ],
+)
+def test_other_spellings_are_not_missed(known: Observable, line: str) -> None:
+    for padding in (0, 1, 31, 63, 64, 16_350, 16_383, 40_000):
+        log = ("x" * padding + ("\n" if padding else "") + line + "\nlast").encode()
+        assert candidates([snapshot_of(known)], log) == [(1 if padding else 0, line.encode())]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "xevil.example",
+        "evil.example2",
+        "evil.examples",
+        "notevil.example",
+        '{"evil.example":1}',
+        r"C:\\Users\\evil\\example",
+        "ab" * 33,
+        "12:34:56.789",
+        "00:11:22:33:44:55",
+        "1.2.3.4.5",
+        "203.0.113.07",
+        "http://good.example/evil.example.html",
+    ],
+)
+def test_what_is_close_is_no_candidate(line: str) -> None:
+    known = [Observable(D, "evil.example"), Observable(I, "203.0.113.7"), Observable(S2, "ab" * 32), Observable(I, "::1")]
+    assert candidates([snapshot_of(*known)], line.encode(), json=True) == []
+
+
+def test_hosts_of_urls_count_whole_and_names_with_what_is_below() -> None:
+    snapshot = snapshot_of(Observable(U, "http://host.example/a"), Observable(D, "name.example"))
+    lines = ["host.example", "sub.host.example", "name.example", "sub.name.example"]
+    assert [line for line, _ in candidates([snapshot], "\n".join(lines).encode())] == [0, 2, 3]
+
+
+def test_several_snapshots_are_asked_together() -> None:
+    first, second = snapshot_of(Observable(D, "a.example")), snapshot_of(Observable(I, "203.0.113.7"))
+    log = b"x a.example\nnothing\ny 203.0.113.7\n"
+    assert [line for line, _ in candidates([first, second], log)] == [0, 2]
+    assert candidates([], log) == []
+
+
+def test_comments_and_csv_records() -> None:
+    snapshot = snapshot_of(Observable(D, "evil.example"))
+    log = b"#fields\ta\n1\n#close\nevil.example\n"
+    assert [line for line, _ in candidates([snapshot], log, comments=True)] == [0, 2, 3]
+    records = b'a,b\n1,"two\nlines, ""quoted"" evil.example\nthree"\n2,"x\ny"\n3,evil.example'
+    assert candidates([snapshot], records, csv=True) == [
+        (1, b'1,"two\nlines, ""quoted"" evil.example\nthree"'),
+        (6, b"3,evil.example"),
+    ]
+    scanner = kernel.Scanner([snapshot], csv=True)
+    assert scanner.whole(b'a\n1,"two\nlines') == 2
+    assert scanner.whole(b'a\n1,"two\nlines"\n2') == len(b'a\n1,"two\nlines"\n')
+    assert kernel.Scanner([snapshot]).whole(b"a\nb") == 2
+    assert kernel.Scanner([snapshot]).whole(b"") == 0
+
+
+@settings(max_examples=200)
+@given(known=st.lists(OBSERVABLES, max_size=8), data=st.binary(max_size=400), times=st.integers(1, 200))
+def test_any_bytes_are_scanned(known: list[Observable], data: bytes, times: int) -> None:
+    log = data * times
+    options = {name: bool(times & bit) for bit, name in enumerate(("json", "comments", "csv"), start=1)}
+    for line, record in candidates([snapshot_of(*known)], log, **options):
+        assert line >= 0
+        assert record in log
+
+
+def test_a_long_line_without_an_end_is_scanned() -> None:
+    snapshot = snapshot_of(Observable(D, "evil.example"))
+    for filler in (b"a", b"a.", b"a:", b"\\", b"\xff", b"http://", b"ab" * 16, b" "):
+        log = filler * (3_000_000 // len(filler)) + b" evil.example " + filler * 1000
+        assert len(candidates([snapshot], log)) == 1
+
+
+def test_json_of_every_day_is_passed_over() -> None:
+    snapshot = snapshot_of(Observable(D, "evil.example"), Observable(I, "203.0.113.7"))
+    lines = [
+        json.dumps({"ts": 1521911721.255387 + i, "id.orig_h": f"10.0.{i % 256}.7", "host": f"h{i}.good.test", "path": "C:\\Windows\\x.dll"})
+        for i in range(20_000)
+    ]
+    lines[777] = json.dumps({"id.resp_h": "203.0.113.7"})
+    assert [line for line, _ in candidates([snapshot], "\n".join(lines).encode(), json=True)] == [777]
