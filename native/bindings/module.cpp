@@ -230,15 +230,31 @@ template <TableId ID> void match_hashes(const Snapshot &s, const Column &column,
         if (__builtin_expect(at != NOT_FOUND, 0)) found.add(row, {ID, static_cast<u32>(at)});
     };
     std::size_t n = column.size();
-    if (raw && !column.has_nulls()) {
-        u64 hashes[RING];
-        for (std::size_t i = 0; i < n + AHEAD; i++) {
-            if (i < n) {
-                hashes[i % RING] = hash_at(raw + WIDTH * i);
-                t.lines.prefetch_line(hashes[i % RING]);
-            }
-            if (i >= AHEAD) keep(i - AHEAD, raw + WIDTH * (i - AHEAD), hashes[(i - AHEAD) % RING]);
+    if (raw && !column.has_nulls() && t.lines.buckets) {
+        struct Asked {
+            const Line *line;
+            u16 tag;
+        } asked[RING];
+        auto ask = [&](std::size_t i) {
+            u64 hash = hash_at(raw + WIDTH * i);
+            const Line *line = t.lines.lines + reduce(hash, t.lines.buckets);
+            prefetch(line);
+            asked[i % RING] = {line, tag_of(hash)};
+        };
+        auto answer = [&](std::size_t i) {
+            const Asked &a = asked[i % RING];
+            if (__builtin_expect(!may_hold(a.line, a.tag), 1)) return;
+            const byte *key = raw + WIDTH * i;
+            i64 at = t.lines.confirm(a.line, a.tag, [&](u64 k) { return std::memcmp(t.keys + WIDTH * k, key, WIDTH) == 0; });
+            if (at != NOT_FOUND) found.add(i, {ID, static_cast<u32>(at)});
+        };
+        std::size_t lead = std::min(AHEAD, n);
+        for (std::size_t i = 0; i < lead; i++) ask(i);
+        for (std::size_t i = lead; i < n; i++) {
+            ask(i);
+            answer(i - lead);
         }
+        for (std::size_t i = n - lead; i < n; i++) answer(i);
         return;
     }
     for (std::size_t i = 0; i < n + AHEAD; i++) {

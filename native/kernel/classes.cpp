@@ -30,7 +30,8 @@ constexpr std::array<u16, 256> classes_of_bytes() {
 }
 constexpr std::array<u16, 256> CLASSES = classes_of_bytes();
 
-void classify_baseline(const byte *data, std::size_t n, Masks *out) {
+std::size_t classify_baseline(const byte *data, std::size_t n, Masks *out) {
+    std::size_t newlines = 0;
     for (std::size_t w = 0; w * 64 < n; w++) {
         Masks m{};
         std::size_t end = n - w * 64 < 64 ? n - w * 64 : 64;
@@ -46,8 +47,11 @@ void classify_baseline(const byte *data, std::size_t n, Masks *out) {
             m.escape |= (v >> 7 & 1) << i;
             m.high |= (v >> 8 & 1) << i;
         }
+        m.v6 = m.hex | m.colon | m.dot;
+        newlines += static_cast<std::size_t>(__builtin_popcountll(m.newline));
         out[w] = m;
     }
+    return newlines;
 }
 
 #if defined(__x86_64__)
@@ -56,7 +60,8 @@ __attribute__((target("avx2"), always_inline)) inline __m256i is(__m256i v, char
 
 // A byte is in a class where the entries of its two halves in `low` and `high` share a bit: 1 digits, 2 a-f, 4 g-o,
 // 8 p-z, 16 the underscore, 32 dot and hyphen, 128 all from 0x80.
-__attribute__((target("avx2"))) void classify_avx2(const byte *data, std::size_t n, Masks *out) {
+__attribute__((target("avx2,popcnt"))) std::size_t classify_avx2(const byte *data, std::size_t n, Masks *out) {
+    std::size_t newlines = 0;
     constexpr char HI_BIT = static_cast<char>(0x80);
     const __m256i low = _mm256_broadcastsi128_si256(_mm_setr_epi8(
         HI_BIT | 1 | 8, HI_BIT | 1 | 2 | 8, HI_BIT | 1 | 2 | 8, HI_BIT | 1 | 2 | 8, HI_BIT | 1 | 2 | 8, HI_BIT | 1 | 2 | 8,
@@ -89,8 +94,11 @@ __attribute__((target("avx2"))) void classify_avx2(const byte *data, std::size_t
             m.escape |= static_cast<u64>(bits(_mm256_or_si256(is(c, 'u'), is(c, 'x')))) << by;
             m.high |= static_cast<u64>(bits(c)) << by;
         }
+        m.v6 = m.hex | m.colon | m.dot;
+        newlines += static_cast<std::size_t>(__builtin_popcountll(m.newline));
         out[w] = m;
     }
+    return newlines;
 }
 #endif
 
@@ -98,7 +106,7 @@ __attribute__((target("avx2"))) void classify_avx2(const byte *data, std::size_t
 
 bool has_avx2() {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
 #else
     return false;
 #endif

@@ -11,10 +11,12 @@ struct Masks {
     u64 dot, colon, slash, backslash, newline;
     u64 escape;     // u or x: what follows a backslash where a character is written as a number
     u64 high;       // from 0x80
+    u64 v6;         // hex, colon or dot: what an IPv6 address, a time and a thumbprint are written with
 };
 
-// Classifies n bytes (any number); words beyond n are zero. Writes (n + 63) / 64 masks, reads data[0..n) only.
-using Classify = void (*)(const byte *data, std::size_t n, Masks *out);
+// Classifies n bytes (any number) and returns how many are newlines; bits beyond n are zero. Writes (n + 63) / 64 masks,
+// reads data[0..n) only.
+using Classify = std::size_t (*)(const byte *data, std::size_t n, Masks *out);
 Classify choose_classify(bool allow_avx2 = true);
 bool has_avx2();
 

@@ -41,6 +41,20 @@ inline u32 matching(const Line *line, u16 tag) {
 #endif
 }
 
+// Whether a key with this tag may be in the line: false is certain, true has to be confirmed.
+inline bool may_hold(const Line *line, u16 tag) {
+#if defined(__SSE2__)
+    const __m128i *at = reinterpret_cast<const __m128i *>(line);
+    __m128i wanted = _mm_set1_epi16(static_cast<short>(tag)), last = _mm_load_si128(at + 3);
+    __m128i overflow = _mm_and_si128(last, _mm_setr_epi32(0, 0, 0, static_cast<int>(Line::OVERFLOW)));
+    __m128i any = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi16(_mm_load_si128(at), wanted), _mm_cmpeq_epi16(_mm_load_si128(at + 1), wanted)),
+                               _mm_or_si128(_mm_cmpeq_epi16(_mm_load_si128(at + 2), wanted), _mm_cmpeq_epi16(last, wanted)));
+    return _mm_movemask_epi8(_mm_or_si128(any, overflow)) != 0;
+#else
+    return matching(line, tag) != 0 || (line->base & Line::OVERFLOW);
+#endif
+}
+
 struct LineTable {
     const Line *lines = nullptr;
     u64 buckets = 0;
@@ -54,13 +68,13 @@ struct LineTable {
     template <class Same> i64 find(u64 hash, Same &&same) const {
         if (__builtin_expect(buckets == 0, 0)) return NOT_FOUND;
         const Line *line = lines + reduce(hash, buckets);
-        u32 found = matching(line, tag_of(hash));
-        if (__builtin_expect(found == 0 && !(line->base & Line::OVERFLOW), 1)) return NOT_FOUND;
-        return confirm(line, found, same);
+        if (__builtin_expect(!may_hold(line, tag_of(hash)), 1)) return NOT_FOUND;
+        return confirm(line, tag_of(hash), same);
     }
 
-  private:
-    template <class Same> __attribute__((noinline)) i64 confirm(const Line *line, u32 found, Same &&same) const {
+    // The same where the line is at hand.
+    template <class Same> __attribute__((noinline)) i64 confirm(const Line *line, u16 tag, Same &&same) const {
+        u32 found = matching(line, tag);
         u64 base = line->base & ~Line::OVERFLOW;
         for (; found; found &= found - 1) {
             u64 at = base + static_cast<u64>(__builtin_ctz(found));

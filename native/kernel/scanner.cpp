@@ -63,6 +63,11 @@ struct Scanner::Work {
     std::vector<Name> names;
     std::vector<Hash> hashes;
     std::vector<Ref> found;             // of one look-up
+    struct Count {
+        std::size_t start;
+        i64 lines;
+    };
+    std::vector<Count> lines_before;    // of each chunk
 
     const byte *chunk() const { return data + start; }
     void mark(std::size_t at) { marks.push_back(start + at); }
@@ -81,6 +86,12 @@ struct Scanner::Work {
         u64 gaps = ~(masks[w].*M) & (~0ull << (q & 63));
         while (!gaps) gaps = ~(masks[++w].*M);
         return w * 64 + static_cast<std::size_t>(__builtin_ctzll(gaps)) - 64;
+    }
+    // The bits of M of the n bytes from p; n is less than 64.
+    template <u64 Masks::*M> u64 window(std::size_t p, std::size_t n) const {
+        std::size_t w = (p + 64) >> 6, by = p & 63;
+        u64 bits = masks[w].*M >> by | (by ? masks[w + 1].*M << (64 - by) : 0);
+        return bits & ((1ull << n) - 1);
     }
     template <class Do> void each(u64 Masks::*mask, Do &&act) const {
         for (std::size_t w = 1; w <= words; w++)
@@ -140,10 +151,11 @@ i64 Scanner::scan(const byte *data, std::size_t n, std::vector<Span> &out) const
         w.length = end - start;
         w.words = (w.length + 63) / 64;
         w.masks[0] = {};
-        classify_(data + start, w.length, w.masks + 1);
+        std::size_t newlines = classify_(data + start, w.length, w.masks + 1);
         w.masks[w.words + 1] = {};
+        w.lines_before.push_back({start, lines});
         chunk(w);
-        for (std::size_t i = 1; i <= w.words; i++) lines += __builtin_popcountll(w.masks[i].newline);
+        lines += static_cast<i64>(newlines);
         start = end;
     }
     if (n && data[n - 1] != '\n') lines++;
@@ -236,6 +248,35 @@ void Scanner::dotted(Work &w) const {
     }
 }
 
+namespace {
+
+// One part of a dotted quad: the up to three digits that end at p + end; 256 where it is none. Reads p[end - 4..end).
+inline u32 quad_part(const byte *p, std::size_t end, std::size_t digits) {
+    u32 unused = digits < 4 ? 0xffffffffu >> (8 * digits) : 0;
+    u32 four = load32(p + end - 4);
+    four = (four & ~unused) | (0x30303030u & unused);
+    bool are_digits = (four & 0xf0f0f0f0u) == 0x30303030u && ((four + 0x06060606u) & 0xf0f0f0f0u) == 0x30303030u;
+    u32 value = (four >> 24 & 15) + (four >> 16 & 15) * 10 + (four >> 8 & 15) * 100;
+    bool leads_with_zero = digits > 1 && p[end - digits] == '0';
+    return are_digits && digits - 1 < 3 && !leads_with_zero && value < 256 ? value : 256;
+}
+
+}  // namespace
+
+// parse_v4 by the mask of dots: few branches that the processor cannot foresee.
+bool Scanner::is_v4(const Work &w, std::size_t begin, std::size_t n, u32 &out) const {
+    const byte *p = w.chunk() + begin;
+    if (w.start + begin < 4) return parse_v4(p, n, out);
+    u64 dots = w.window<&Masks::dot>(begin, n);
+    u64 second = dots & (dots - 1), third = second & (second - 1);
+    if (!third || (third & (third - 1))) return false;
+    std::size_t a = static_cast<std::size_t>(__builtin_ctzll(dots)), b = static_cast<std::size_t>(__builtin_ctzll(second)),
+                c = static_cast<std::size_t>(__builtin_ctzll(third));
+    u32 w0 = quad_part(p, a, a), w1 = quad_part(p, b, b - a - 1), w2 = quad_part(p, c, c - b - 1), w3 = quad_part(p, n, n - c - 1);
+    out = w0 << 24 | w1 << 16 | w2 << 8 | w3;
+    return ((w0 | w1 | w2 | w3) & 256) == 0;
+}
+
 // A token without dots at its end; those at its begin are passed over here.
 void Scanner::dotted_token(Work &w, std::size_t begin, std::size_t end) const {
     const byte *c = w.chunk();
@@ -244,7 +285,7 @@ void Scanner::dotted_token(Work &w, std::size_t begin, std::size_t end) const {
     if (n < 3 || n > 300) return;
     if (is_digit(c[end - 1])) {
         u32 v4;
-        if (is_digit(c[begin]) && parse_v4(c + begin, n, v4)) {
+        if (is_digit(c[begin]) && n <= 15 && is_v4(w, begin, n, v4)) {
             std::vector<Ref> &found = w.found;
             for (const auto &s : snapshots_) {
                 if (!s->v4_may_match(v4)) continue;
@@ -350,12 +391,14 @@ void Scanner::v6_runs(Work &w) const {
         for (; found; found &= found - 1) {
             std::size_t p = (i - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(found));
             if (p < done) continue;
-            const byte *c = w.chunk();
-            auto belongs = [&](byte b) { return b == ':' || b == '.' || hex_value(b) >= 0; };
-            std::size_t begin = p, end = p + 1;
-            while (begin > done && p - begin < 128 && belongs(c[begin - 1])) begin--;
-            while (end < w.length && end - p < 128 && belongs(c[end])) end++;
+            std::size_t begin = w.run_begin<&Masks::v6>(p), end = w.run_end<&Masks::v6>(p);
             done = end;
+            // Times of day have two colons, hardware addresses five: an address has a gap, or six at least.
+            if (end - begin < 64) {
+                u64 colons = w.window<&Masks::colon>(begin, end - begin), left = colons;
+                for (int few = 0; few < 5; few++) left &= left - 1;
+                if (!left && !(colons & colons >> 1)) continue;
+            }
             v6_token(w, begin, end);
             byte last = w.before(begin), second = w.before(begin, 2);
             if (last == '\\' || ((last == 'u' || last == 'x') && second == '\\'))
@@ -374,16 +417,8 @@ void Scanner::v6_token(Work &w, std::size_t begin, std::size_t end) const {
     std::size_t n = end - begin;
     if (n == 59 && any_thumb_) thumbprint(w, begin, end);
     if (n < 2 || n > 45 || !any_v6_) return;
-    // Times of day have two colons, hardware addresses five: an address has a gap, or six at least.
-    int colons = 0;
-    bool gap = false;
-    for (std::size_t i = begin; i < end; i++)
-        if (c[i] == ':') {
-            colons++;
-            gap |= i + 1 < end && c[i + 1] == ':';
-        }
     byte address[16];
-    if ((!gap && colons < 6) || colons < 2 || !parse_v6(c + begin, n, address)) return;
+    if (!parse_v6(c + begin, n, address)) return;
     static constexpr byte MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     std::vector<Ref> &found = w.found;
     found.clear();
@@ -433,9 +468,21 @@ void Scanner::escapes(Work &w) const {
                 is_escape = value >= 0;
                 code = code << 4 | static_cast<u32>(value & 15);
             }
-            if (is_escape && !is_harmless(code)) w.mark(p);
+            if (!is_escape || is_harmless(code)) continue;
+            if (code < 0x80 || any_single_ || is_in_a_name(w, p, code)) w.mark(p);
         }
     }
+}
+
+// A letter of another script makes a name only where a dot stands in the same run of token characters and escapes.
+bool Scanner::is_in_a_name(const Work &w, std::size_t p, u32 code) const {
+    if (code == 0x3002 || code == 0xff0e || code == 0xff61) return true;
+    auto belongs = [](byte c) { return is_lower(c | 0x20) || is_digit(c) || c == '-' || c == '_' || c == '\\' || c >= 0x80; };
+    std::size_t back = p, ahead = p + 1;
+    while (back > 0 && p - back < LONGEST_AUTHORITY && belongs(w.chunk()[back - 1])) back--;
+    while (ahead - p < LONGEST_AUTHORITY && belongs(w.after(ahead))) ahead++;
+    bool dot_before = back > 0 && w.chunk()[back - 1] == '.', dot_after = w.after(ahead) == '.' && (belongs(w.after(ahead + 1)) || w.after(ahead + 1) == '.');
+    return dot_before || dot_after || p - back == LONGEST_AUTHORITY || ahead - p == LONGEST_AUTHORITY;
 }
 
 // Tokens of other scripts that hold a dot of any kind: international names.
@@ -530,8 +577,7 @@ void Scanner::comment_lines(Work &w) const {
 // -- records ----------------------------------------------------------------------------------------------------------
 
 void Scanner::spans(Work &w, std::vector<Span> &out) const {
-    i64 line = 0;
-    std::size_t counted = 0, done = 0;
+    std::size_t done = 0, chunk = 0;
     bool any = false;
     for (std::size_t mark : w.marks) {
         if (mark >= w.size) mark = w.size - 1;
@@ -540,8 +586,9 @@ void Scanner::spans(Work &w, std::vector<Span> &out) const {
         std::size_t begin = before ? static_cast<std::size_t>(static_cast<const byte *>(before) - w.data) + 1 : 0;
         const void *after = memchr(w.data + mark, '\n', w.size - mark);
         std::size_t end = after ? static_cast<std::size_t>(static_cast<const byte *>(after) - w.data) : w.size;
-        line += std::count(w.data + counted, w.data + begin, '\n');
-        counted = begin;
+        while (chunk + 1 < w.lines_before.size() && w.lines_before[chunk + 1].start <= begin) chunk++;
+        const Work::Count &before_chunk = w.lines_before[chunk];
+        i64 line = before_chunk.lines + std::count(w.data + before_chunk.start, w.data + begin, '\n');
         out.push_back({line, static_cast<i64>(begin), static_cast<i64>(end)});
         done = end + 1;
         any = true;

@@ -37,12 +37,14 @@ class Scanner {
     void dotted(Work &w) const;
     void v6_runs(Work &w) const;
     void escapes(Work &w) const;
+    bool is_in_a_name(const Work &w, std::size_t p, u32 code) const;
     void authorities(Work &w) const;
     void other_scripts(Work &w) const;
     void single_labels(Work &w) const;
     void comment_lines(Work &w) const;
     void hash_token(Work &w, std::size_t begin, std::size_t end) const;
     void dotted_token(Work &w, std::size_t begin, std::size_t end) const;
+    bool is_v4(const Work &w, std::size_t begin, std::size_t n, u32 &out) const;
     void name(Work &w, std::size_t begin, std::size_t end) const;
     bool is_single_label(const byte *p, std::size_t n) const;
     void v6_token(Work &w, std::size_t begin, std::size_t end) const;
