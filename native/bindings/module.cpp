@@ -1,5 +1,6 @@
 // What Python sees of the kernel: indicia.matcher._kernel. The only file with Python's headers beside columns.*.
 #include "columns.hpp"
+#include "kernel/batch.hpp"
 #include "kernel/builder.hpp"
 #include "kernel/scanner.hpp"
 
@@ -209,73 +210,36 @@ struct Found {
     }
 };
 
-template <TableId ID> void match_hashes(const Snapshot &s, const Column &column, Found &found) {
-    constexpr std::size_t WIDTH = KEY_BYTES[ID], AHEAD = 32, RING = 64;
-    struct Slot {
-        byte key[32];
-        u64 hash;
-        bool is_key;
-    };
-    Slot ring[RING];
-    const Table &t = s.table(ID);
-    const Secret secret = s.secret();
-    const byte *raw = column.raw_of_width(WIDTH);
-    auto hash_at = [&](const byte *key) {
-        if constexpr (WIDTH == 32)
-            return mix(load64(key) ^ secret.s[0], load64(key + 8) ^ secret.s[1]) ^ mix(load64(key + 16) ^ secret.s[2], load64(key + 24) ^ secret.s[3]);
-        else return hash_key(secret, key, WIDTH);
-    };
-    auto keep = [&](std::size_t row, const byte *key, u64 hash) {
-        i64 at = t.lines.find(hash, [&](u64 i) { return std::memcmp(t.keys + WIDTH * i, key, WIDTH) == 0; });
-        if (__builtin_expect(at != NOT_FOUND, 0)) found.add(row, {ID, static_cast<u32>(at)});
-    };
-    std::size_t n = column.size();
-    if (raw && !column.has_nulls() && t.lines.buckets) {
-        struct Asked {
-            const Line *line;
-            u16 tag;
-        } asked[RING];
-        auto ask = [&](std::size_t i) {
-            u64 hash = hash_at(raw + WIDTH * i);
-            const Line *line = t.lines.lines + reduce(hash, t.lines.buckets);
-            prefetch(line);
-            asked[i % RING] = {line, tag_of(hash)};
-        };
-        auto answer = [&](std::size_t i) {
-            const Asked &a = asked[i % RING];
-            if (__builtin_expect(!may_hold(a.line, a.tag), 1)) return;
-            const byte *key = raw + WIDTH * i;
-            i64 at = t.lines.confirm(a.line, a.tag, [&](u64 k) { return std::memcmp(t.keys + WIDTH * k, key, WIDTH) == 0; });
-            if (at != NOT_FOUND) found.add(i, {ID, static_cast<u32>(at)});
-        };
-        std::size_t lead = std::min(AHEAD, n);
-        for (std::size_t i = 0; i < lead; i++) ask(i);
-        for (std::size_t i = lead; i < n; i++) {
-            ask(i);
-            answer(i - lead);
-        }
-        for (std::size_t i = n - lead; i < n; i++) answer(i);
+void match_hashes(const Snapshot &s, TableId table, const Column &column, Found &found) {
+    const std::size_t width = KEY_BYTES[table];
+    std::vector<KeyHit> hits;
+    const byte *raw = column.raw_of_width(width);
+    if (raw && !column.has_nulls()) {
+        match_keys(s, table, raw, column.size(), hits);
+        for (const KeyHit &hit : hits) found.add(hit.row, {table, hit.position});
         return;
     }
-    for (std::size_t i = 0; i < n + AHEAD; i++) {
-        if (i < n) {
-            Slot &slot = ring[i % RING];
-            Text value = column.at(i);
-            slot.is_key = false;
-            if (value.size() == 2 * WIDTH) slot.is_key = decode_hex(bytes_of(value), WIDTH, slot.key);
-            else if (column.is_binary() && value.size() == WIDTH) {
-                std::memcpy(slot.key, value.data(), WIDTH);
-                slot.is_key = true;
+    // Decoded in blocks that stay in the nearest cache but one.
+    constexpr std::size_t BLOCK = 1024;
+    const DecodeHex decode = choose_decode_hex();
+    std::vector<byte> keys(BLOCK * width);
+    std::vector<u32> rows(BLOCK);
+    for (std::size_t first = 0; first < column.size(); first += BLOCK) {
+        std::size_t n = std::min(BLOCK, column.size() - first), count = 0;
+        for (std::size_t i = 0; i < n; i++) {
+            Text value = column.at(first + i);
+            byte *key = keys.data() + width * count;
+            bool is_key = value.size() == 2 * width && decode(bytes_of(value), width, key);
+            if (!is_key && column.is_binary() && value.size() == width) {
+                std::memcpy(key, value.data(), width);
+                is_key = true;
             }
-            if (slot.is_key) {
-                slot.hash = hash_at(slot.key);
-                t.lines.prefetch_line(slot.hash);
-            }
+            rows[count] = static_cast<u32>(i);
+            count += is_key;
         }
-        if (i >= AHEAD) {
-            const Slot &slot = ring[(i - AHEAD) % RING];
-            if (slot.is_key) keep(i - AHEAD, slot.key, slot.hash);
-        }
+        hits.clear();
+        match_keys(s, table, keys.data(), count, hits);
+        for (const KeyHit &hit : hits) found.add(first + rows[hit.row], {table, hit.position});
     }
 }
 
@@ -352,10 +316,10 @@ void match_urls(const Snapshot &s, const Column &column, Found &found) {
 
 void match_column(const Snapshot &s, Kind kind, const Column &column, Found &found) {
     switch (kind) {
-    case SHA256: return match_hashes<T_SHA256>(s, column, found);
-    case SHA1: return match_hashes<T_SHA1>(s, column, found);
-    case MD5: return match_hashes<T_MD5>(s, column, found);
-    case THUMBPRINT: return match_hashes<T_THUMBPRINT>(s, column, found);
+    case SHA256: return match_hashes(s, T_SHA256, column, found);
+    case SHA1: return match_hashes(s, T_SHA1, column, found);
+    case MD5: return match_hashes(s, T_MD5, column, found);
+    case THUMBPRINT: return match_hashes(s, T_THUMBPRINT, column, found);
     case NAME: return match_names(s, column, found);
     case URL: return match_urls(s, column, found);
     default: return match_each(s, kind, column, found);

@@ -1,0 +1,99 @@
+#include "batch.hpp"
+
+#include "classes.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace indicia {
+namespace {
+
+template <std::size_t WIDTH> __attribute__((always_inline)) inline u64 key_hash(const Secret &k, const byte *key) {
+    if constexpr (WIDTH == 16) return mix(load64(key) ^ k.s[0], load64(key + 8) ^ k.s[1]);
+    if constexpr (WIDTH == 20)
+        return mix(load64(key) ^ k.s[0], load64(key + 8) ^ k.s[1] ^ (static_cast<u64>(load32(key + 16)) << 32 | load32(key + 16)));
+    return mix(load64(key) ^ k.s[0], load64(key + 8) ^ k.s[1]) ^ mix(load64(key + 16) ^ k.s[2], load64(key + 24) ^ k.s[3]);
+}
+
+__attribute__((noinline)) i64 confirm_key(const Table &t, std::size_t width, const Line *line, u16 tag, const byte *key) {
+    return t.lines.confirm(line, tag, [&](u64 at) { return std::memcmp(t.keys + width * at, key, width) == 0; });
+}
+
+#define INDICIA_NAME match_baseline
+#define INDICIA_TARGET
+#define INDICIA_MAY_HOLD may_hold
+#include "match_keys.inc"
+#undef INDICIA_NAME
+#undef INDICIA_TARGET
+#undef INDICIA_MAY_HOLD
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"), always_inline)) inline bool may_hold_avx2(const Line *line, u16 tag) {
+    const __m256i *at = reinterpret_cast<const __m256i *>(line);
+    __m256i wanted = _mm256_set1_epi16(static_cast<short>(tag)), last = _mm256_load_si256(at + 1);
+    __m256i overflow = _mm256_and_si256(last, _mm256_setr_epi32(0, 0, 0, 0, 0, 0, 0, static_cast<int>(Line::OVERFLOW)));
+    __m256i any = _mm256_or_si256(_mm256_cmpeq_epi16(_mm256_load_si256(at), wanted), _mm256_cmpeq_epi16(last, wanted));
+    return _mm256_movemask_epi8(_mm256_or_si256(any, overflow)) != 0;
+}
+
+#define INDICIA_NAME match_avx2
+#define INDICIA_TARGET __attribute__((target("avx2,bmi2")))
+#define INDICIA_MAY_HOLD may_hold_avx2
+#include "match_keys.inc"
+#undef INDICIA_NAME
+#undef INDICIA_TARGET
+#undef INDICIA_MAY_HOLD
+
+// 32 digits into 16 bytes.
+__attribute__((target("avx2"), always_inline)) inline bool decode_32(const byte *digits, byte *out) {
+    __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(digits));
+    __m256i lower = _mm256_or_si256(c, _mm256_set1_epi8(0x20));
+    __m256i digit = _mm256_and_si256(_mm256_cmpgt_epi8(c, _mm256_set1_epi8('0' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('9' + 1), c));
+    __m256i letter = _mm256_and_si256(_mm256_cmpgt_epi8(lower, _mm256_set1_epi8('a' - 1)), _mm256_cmpgt_epi8(_mm256_set1_epi8('f' + 1), lower));
+    if (_mm256_movemask_epi8(_mm256_or_si256(digit, letter)) != -1) return false;
+    __m256i nibbles = _mm256_sub_epi8(lower, _mm256_blendv_epi8(_mm256_set1_epi8('a' - 10), _mm256_set1_epi8('0'), digit));
+    __m256i pairs = _mm256_maddubs_epi16(nibbles, _mm256_set1_epi16(0x0110));
+    __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi16(pairs, pairs), 0xd8);
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(out), _mm256_castsi256_si128(packed));
+    return true;
+}
+
+__attribute__((target("avx2"))) bool decode_hex_avx2(const byte *digits, std::size_t n, byte *out) {
+    if (n == 32) return decode_32(digits, out) && decode_32(digits + 32, out + 16);
+    if (n < 16) return decode_hex(digits, n, out);
+    return decode_32(digits, out) && (n == 16 || decode_32(digits + 2 * n - 32, out + n - 16));
+}
+#endif
+
+}  // namespace
+
+void match_keys(const Snapshot &snapshot, TableId id, const byte *keys, std::size_t n, std::vector<KeyHit> &out) {
+    const Table &t = snapshot.table(id);
+    if (t.lines.buckets == 0) return;
+    auto run = [&](auto baseline, auto avx2) {
+        (has_avx2() ? avx2 : baseline)(t, snapshot.secret(), keys, n, out);
+    };
+#if defined(__x86_64__)
+    switch (KEY_BYTES[id]) {
+    case 32: return run(match_baseline<32>, match_avx2<32>);
+    case 20: return run(match_baseline<20>, match_avx2<20>);
+    case 16: return run(match_baseline<16>, match_avx2<16>);
+    }
+#else
+    switch (KEY_BYTES[id]) {
+    case 32: return run(match_baseline<32>, match_baseline<32>);
+    case 20: return run(match_baseline<20>, match_baseline<20>);
+    case 16: return run(match_baseline<16>, match_baseline<16>);
+    }
+#endif
+}
+
+DecodeHex choose_decode_hex() {
+#if defined(__x86_64__)
+    if (has_avx2()) return decode_hex_avx2;
+#endif
+    return decode_hex;
+}
+
+}  // namespace indicia
