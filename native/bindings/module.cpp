@@ -361,10 +361,16 @@ double line_rate(const PySnapshot &self, u32 code, u64 count) {
 
 // -- scanning ---------------------------------------------------------------------------------------------------------
 
-Scanner make_scanner(nb::sequence snapshots, bool json, bool comments, bool csv, bool allow_avx2) {
+Scanner make_scanner(nb::sequence snapshots, bool json, bool comments, bool csv, const std::string &name) {
+    Code code = best_code();
+    if (!name.empty()) {
+        for (Code each : {Code::BASELINE, Code::AVX2, Code::AVX512})
+            if (name == name_of(each)) code = each;
+        if (name != name_of(code) || !runs(code)) throw nb::value_error("code is baseline, avx2 or avx512, as far as this machine runs it");
+    }
     std::vector<Shared> shared;
     for (nb::handle each : snapshots) shared.push_back(nb::cast<const PySnapshot &>(each).s);
-    return Scanner(std::move(shared), {json, comments, csv, allow_avx2});
+    return Scanner(std::move(shared), {json, comments, csv, code});
 }
 
 struct Buffer {
@@ -401,7 +407,7 @@ std::size_t whole(const Scanner &self, nb::object data) {
 NB_MODULE(_kernel, m) {
     m.doc() = "The compiled kernel of the matcher; what each call does is written in _kernel.pyi.";
     m.attr("FORMAT_VERSION") = FORMAT_VERSION;
-    m.attr("CODE") = has_avx2() ? "avx2" : "baseline";
+    m.attr("CODE") = name_of(best_code());
     nb::exception<SnapshotError>(m, "SnapshotError", PyExc_ValueError);
     nb::register_exception_translator([](const std::exception_ptr &p, void *) {
         try {
@@ -480,10 +486,10 @@ NB_MODULE(_kernel, m) {
     m.def("line_rate", &line_rate, nb::arg("snapshot"), nb::arg("kind"), nb::arg("count"));
 
     nb::class_<Scanner>(m, "Scanner")
-        .def("__init__", [](Scanner *self, nb::sequence snapshots, bool json, bool comments, bool csv, bool allow_avx2) {
-                new (self) Scanner(make_scanner(snapshots, json, comments, csv, allow_avx2));
+        .def("__init__", [](Scanner *self, nb::sequence snapshots, bool json, bool comments, bool csv, const std::string &code) {
+                new (self) Scanner(make_scanner(snapshots, json, comments, csv, code));
             }, nb::arg("snapshots"), nb::kw_only(), nb::arg("json") = false, nb::arg("comments") = false, nb::arg("csv") = false,
-            nb::arg("allow_avx2") = true)
+            nb::arg("code") = "")
         .def("whole", &whole, nb::arg("data"))
         .def("scan", &scan, nb::arg("data"));
 }

@@ -72,7 +72,7 @@ void match_keys(const Snapshot &snapshot, TableId id, const byte *keys, std::siz
     const Table &t = snapshot.table(id);
     if (t.lines.buckets == 0) return;
     auto run = [&](auto baseline, auto avx2) {
-        (has_avx2() ? avx2 : baseline)(t, snapshot.secret(), keys, n, out);
+        (runs(Code::AVX2) ? avx2 : baseline)(t, snapshot.secret(), keys, n, out);
     };
 #if defined(__x86_64__)
     switch (KEY_BYTES[id]) {
@@ -91,7 +91,7 @@ void match_keys(const Snapshot &snapshot, TableId id, const byte *keys, std::siz
 
 DecodeHex choose_decode_hex() {
 #if defined(__x86_64__)
-    if (has_avx2()) return decode_hex_avx2;
+    if (runs(Code::AVX2)) return decode_hex_avx2;
 #endif
     return decode_hex;
 }

@@ -100,23 +100,59 @@ __attribute__((target("avx2,popcnt"))) std::size_t classify_avx2(const byte *dat
     }
     return newlines;
 }
+
+// One look-up a byte: the tables of all ASCII lie in two registers.
+__attribute__((target("avx512f,avx512bw,avx512vbmi,popcnt"))) std::size_t classify_avx512(const byte *data, std::size_t n, Masks *out) {
+    alignas(64) byte table[128];
+    for (std::size_t c = 0; c < 128; c++) table[c] = static_cast<byte>(CLASSES[c]);  // HIGH is the ninth bit
+    const __m512i first = _mm512_load_si512(table), second = _mm512_load_si512(table + 64);
+    std::size_t newlines = 0;
+    for (std::size_t w = 0; w * 64 < n; w++) {
+        __mmask64 wanted = n - w * 64 < 64 ? (1ull << (n - w * 64)) - 1 : ~0ull;
+        __m512i c = _mm512_maskz_loadu_epi8(wanted, data + w * 64);
+        __m512i k = _mm512_permutex2var_epi8(first, c, second);
+        u64 high = _mm512_movepi8_mask(c), ascii = ~high;
+        Masks m;
+        m.high = high;
+        m.token = (_mm512_test_epi8_mask(k, _mm512_set1_epi8(TOKEN)) & ascii) | high;
+        m.hex = _mm512_test_epi8_mask(k, _mm512_set1_epi8(HEX)) & ascii;
+        m.dot = _mm512_test_epi8_mask(k, _mm512_set1_epi8(DOT)) & ascii;
+        m.colon = _mm512_test_epi8_mask(k, _mm512_set1_epi8(COLON)) & ascii;
+        m.slash = _mm512_test_epi8_mask(k, _mm512_set1_epi8(SLASH)) & ascii;
+        m.backslash = _mm512_test_epi8_mask(k, _mm512_set1_epi8(BACKSLASH)) & ascii;
+        m.newline = _mm512_test_epi8_mask(k, _mm512_set1_epi8(NEWLINE)) & ascii;
+        m.escape = _mm512_test_epi8_mask(k, _mm512_set1_epi8(static_cast<char>(ESCAPE))) & ascii;
+        m.v6 = m.hex | m.colon | m.dot;
+        newlines += static_cast<std::size_t>(__builtin_popcountll(m.newline));
+        out[w] = m;
+    }
+    return newlines;
+}
 #endif
 
 }  // namespace
 
-bool has_avx2() {
+bool runs(Code code) {
+    if (code == Code::BASELINE) return true;
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+    bool popcnt = __builtin_cpu_supports("popcnt");
+    if (code == Code::AVX2) return popcnt && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+    return popcnt && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi");
 #else
     return false;
 #endif
 }
 
-Classify choose_classify(bool allow_avx2) {
+Code best_code() { return runs(Code::AVX512) ? Code::AVX512 : runs(Code::AVX2) ? Code::AVX2 : Code::BASELINE; }
+
+const char *name_of(Code code) { return code == Code::AVX512 ? "avx512" : code == Code::AVX2 ? "avx2" : "baseline"; }
+
+Classify classify_by(Code code) {
 #if defined(__x86_64__)
-    if (allow_avx2 && has_avx2()) return classify_avx2;
+    if (code == Code::AVX512 && runs(code)) return classify_avx512;
+    if (code != Code::BASELINE && runs(Code::AVX2)) return classify_avx2;
 #endif
-    (void)allow_avx2;
+    (void)code;
     return classify_baseline;
 }
 

@@ -17,7 +17,12 @@ struct Masks {
 // Classifies n bytes (any number) and returns how many are newlines; bits beyond n are zero. Writes (n + 63) / 64 masks,
 // reads data[0..n) only.
 using Classify = std::size_t (*)(const byte *data, std::size_t n, Masks *out);
-Classify choose_classify(bool allow_avx2 = true);
-bool has_avx2();
+
+// The code for a machine; the answers are the same.
+enum class Code { BASELINE, AVX2, AVX512 };
+Code best_code();             // of what this machine runs
+bool runs(Code code);
+const char *name_of(Code code);
+Classify classify_by(Code code);
 
 }  // namespace indicia

@@ -100,7 +100,7 @@ struct Scanner::Work {
 };
 
 Scanner::Scanner(std::vector<std::shared_ptr<const Snapshot>> snapshots, ScanOptions options)
-    : snapshots_(std::move(snapshots)), options_(options), classify_(choose_classify(options.allow_avx2)) {
+    : snapshots_(std::move(snapshots)), options_(options), classify_(classify_by(options.code)) {
     for (const auto &s : snapshots_) {
         any_hash_ |= s->has(T_SHA256) || s->has(T_SHA1) || s->has(T_MD5) || s->has(T_THUMBPRINT);
         any_thumb_ |= s->has(T_THUMBPRINT);

@@ -19,7 +19,7 @@ struct ScanOptions {
     bool json = false;      // a string before a colon is a key: nothing in it counts
     bool comments = false;  // every line that begins with # counts
     bool csv = false;       // a record may hold newlines between quotes
-    bool allow_avx2 = true;
+    Code code = best_code();
 };
 
 class Scanner {

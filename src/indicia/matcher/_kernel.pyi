@@ -8,7 +8,7 @@ Entry = tuple[int, str, int, int, int | None]
 
 #: The newest version of the file format; others are refused.
 FORMAT_VERSION: Final[int]
-#: "avx2" or "baseline": what this machine runs. The answers are the same.
+#: "avx512", "avx2" or "baseline": the best that this machine runs. The answers are the same.
 CODE: Final[str]
 
 class SnapshotError(ValueError):
@@ -92,9 +92,9 @@ class Snapshot:
 class Scanner:
     """Finds the lines of a log that can hold anything the snapshots know: never misses one, may name a few too many."""
 
-    def __init__(self, snapshots: Sequence[Snapshot], *, json: bool = False, comments: bool = False, csv: bool = False) -> None:
+    def __init__(self, snapshots: Sequence[Snapshot], *, json: bool = False, comments: bool = False, csv: bool = False, code: str = "") -> None:
         """`json`: a string before a colon is a key and holds nothing. `comments`: every line that begins with # counts.
-        `csv`: a record may hold newlines between quotes.
+        `csv`: a record may hold newlines between quotes. `code`: other than the best one, for tests.
         """
 
     def whole(self, data: Any) -> int:
@@ -106,3 +106,6 @@ class Scanner:
         Returns the number of lines, and for each candidate record three numbers (format q): its first line (from 0)
         in this buffer, where it begins, where it ends (its newline left out).
         """
+
+def line_rate(snapshot: Snapshot, kind: int, count: int) -> float:
+    """Return how many lines a second of a table can be read at random, asked for ahead: what the memory allows."""
