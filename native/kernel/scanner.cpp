@@ -62,6 +62,11 @@ struct Scanner::Work {
     };
     std::vector<Name> names;
     std::vector<Hash> hashes;
+    struct Address {
+        u32 address;
+        u32 at;
+    };
+    std::vector<Address> addresses;
     std::vector<Ref> found;             // of one look-up
     struct Count {
         std::size_t start;
@@ -174,6 +179,7 @@ void Scanner::chunk(Work &w) const {
     authorities(w);
     if (options_.comments) comment_lines(w);
     flush_names(w);
+    flush_addresses(w);
     flush_hashes(w);
 }
 
@@ -286,18 +292,9 @@ void Scanner::dotted_token(Work &w, std::size_t begin, std::size_t end) const {
     if (is_digit(c[end - 1])) {
         u32 v4;
         if (is_digit(c[begin]) && n <= 15 && is_v4(w, begin, n, v4)) {
-            std::vector<Ref> &found = w.found;
-            for (const auto &s : snapshots_) {
-                if (!s->v4_may_match(v4)) continue;
-                found.clear();
-                s->match_v4(v4, found);
-                byte key[4];
-                store32(key, v4);
-                if (!found.empty() || s->find_key(T_V4, key, s->hash_of_key(T_V4, key)) != NOT_FOUND) {
-                    w.mark(begin);
-                    break;
-                }
-            }
+            for (const auto &s : snapshots_) s->prefetch_v4(v4);
+            w.addresses.push_back({v4, static_cast<u32>(begin)});
+            if (w.addresses.size() >= PENDING) flush_addresses(w);
             return;
         }
         std::size_t at = end;  // a name never ends with a label of digits
@@ -305,6 +302,22 @@ void Scanner::dotted_token(Work &w, std::size_t begin, std::size_t end) const {
         if (at == begin || c[at - 1] == '.') return;
     }
     if (any_name_) name(w, begin, end);
+}
+
+void Scanner::flush_addresses(Work &w) const {
+    for (const auto &s : snapshots_)
+        for (const Work::Address &a : w.addresses)
+            if (s->v4_may_match(a.address) && holds_v4(*s, a.address, w.found)) w.mark(a.at);
+    w.addresses.clear();
+}
+
+// Whether an indicator is about the address, a network around it, or a URL there.
+bool Scanner::holds_v4(const Snapshot &s, u32 address, std::vector<Ref> &found) const {
+    found.clear();
+    s.match_v4(address, found);
+    byte key[4];
+    store32(key, address);
+    return !found.empty() || s.find_key(T_V4, key, s.hash_of_key(T_V4, key)) != NOT_FOUND;
 }
 
 void Scanner::name(Work &w, std::size_t begin, std::size_t end) const {
@@ -421,15 +434,12 @@ void Scanner::v6_token(Work &w, std::size_t begin, std::size_t end) const {
     if (!parse_v6(c + begin, n, address)) return;
     static constexpr byte MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     std::vector<Ref> &found = w.found;
-    found.clear();
     for (const auto &s : snapshots_) {
         if (std::memcmp(address, MAPPED, 12) == 0) {
             u32 v4 = static_cast<u32>(address[12]) << 24 | static_cast<u32>(address[13]) << 16 | static_cast<u32>(address[14]) << 8 | address[15];
-            s->match_v4(v4, found);
-            byte key[4];
-            store32(key, v4);
-            if (s->find_key(T_V4, key, s->hash_of_key(T_V4, key)) != NOT_FOUND) w.mark(begin);
+            if (holds_v4(*s, v4, found)) w.mark(begin);
         }
+        found.clear();
         s->match_v6(address, found);
         if (!found.empty() || s->find_key(T_V6, address, s->hash_of_key(T_V6, address)) != NOT_FOUND) {
             w.mark(begin);

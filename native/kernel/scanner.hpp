@@ -51,6 +51,8 @@ class Scanner {
     void thumbprint(Work &w, std::size_t begin, std::size_t end) const;
     void authority(Work &w, std::size_t at) const;
     void flush_names(Work &w) const;
+    void flush_addresses(Work &w) const;
+    bool holds_v4(const Snapshot &s, u32 address, std::vector<Ref> &found) const;
     void flush_hashes(Work &w) const;
     void spans(Work &w, std::vector<Span> &out) const;
     void csv_spans(Work &w, std::vector<Span> &out) const;

@@ -71,6 +71,9 @@ class Snapshot {
         const byte *bits = v4_bits_;
         return bits && (bits[address >> 11] >> (address >> 8 & 7) & 1);
     }
+    void prefetch_v4(u32 address) const {
+        if (v4_bits_) prefetch(v4_bits_ + (address >> 11));
+    }
     bool last_label_may_match(u64 chained) const {
         return last_labels_ && (last_labels_[(chained & 0xffff) >> 3] >> (chained & 7) & 1);
     }
