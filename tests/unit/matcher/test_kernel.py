@@ -79,7 +79,15 @@ def test_the_point_call_reads_a_value_as_detect_does(known: list[Observable], te
 @given(known=st.lists(OBSERVABLES, max_size=30))
 def test_canonical_values_of_every_day_take_the_fast_way(known: list[Observable]) -> None:
     snapshot, _entries = snapshot_of(known)
-    for text in ["ab" * 32, "AB" * 20, "0" * 32, "203.0.113.7", "www.evil.example", "http://evil.example/a?b", "x.xn--p1ai"]:
+    for text in [
+        "ab" * 32,
+        "AB" * 20,
+        "0" * 32,
+        "203.0.113.7",
+        "www.evil.example",
+        "http://evil.example/a?b",
+        "x.xn--p1ai",
+    ]:
         assert snapshot.check(text) is not NotImplemented
 
 
@@ -95,8 +103,14 @@ def test_what_the_kernel_takes_as_canonical_is_canonical(text: str) -> None:
 
 
 @settings(max_examples=150)
-@given(known=st.lists(OBSERVABLES, max_size=30), more=st.lists(OBSERVABLES, max_size=100), kind=st.sampled_from(ObservableType))
-def test_many_at_once_is_one_after_the_other(known: list[Observable], more: list[Observable], kind: ObservableType) -> None:
+@given(
+    known=st.lists(OBSERVABLES, max_size=30),
+    more=st.lists(OBSERVABLES, max_size=100),
+    kind=st.sampled_from(ObservableType),
+)
+def test_many_at_once_is_one_after_the_other(
+    known: list[Observable], more: list[Observable], kind: ObservableType
+) -> None:
     snapshot, _entries = snapshot_of(known)
     code = TYPES[kind]
     values = [each.value for each in [*known, *more] if each.type is kind]
@@ -134,7 +148,9 @@ def test_many_at_once_from_numpy_and_arrow() -> None:
     with_nulls = pyarrow.array([None, texts[0], None, texts[7], "short"])
     assert list(snapshot.match_many(1, with_nulls)[0]) == [1, 3]
     assert list(snapshot.match_many(1, with_nulls.slice(2))[0]) == [1]
-    assert list(snapshot.match_many(1, pyarrow.array([None, digests[0], digests[7]], pyarrow.binary(32)).slice(1))[0]) == [0, 1]
+    assert list(
+        snapshot.match_many(1, pyarrow.array([None, digests[0], digests[7]], pyarrow.binary(32)).slice(1))[0]
+    ) == [0, 1]
     for wrong in (3, "text", pyarrow.array([1, 2]), pyarrow.array(texts).dictionary_encode(), numpy.array([1.0]), [1]):
         with pytest.raises(TypeError):
             snapshot.match_many(1, wrong)
@@ -185,7 +201,9 @@ def test_a_snapshot_says_what_it_is(tmp_path: Path) -> None:
 @settings(max_examples=30)
 @given(data=st.data())
 def test_damage_is_refused_or_found_and_never_crashes(data: st.DataObject) -> None:
-    known = [Observable(kind, value) for kind, values in VALUES.items() for value in data.draw(st.lists(values, max_size=4))]
+    known = [
+        Observable(kind, value) for kind, values in VALUES.items() for value in data.draw(st.lists(values, max_size=4))
+    ]
     whole, _entries = built(known)
     damaged = bytearray(whole)
     used = [at for at in range(0, len(whole), 64) if any(whole[at : at + 64])]

@@ -18,7 +18,13 @@ kernel: Any = pytest.importorskip("indicia.matcher._kernel", reason="the kernel 
 RULINGS = {code: (code, 0) for code in TYPES.values()}
 # Each is tried that runs here; the newest machines run all.
 CODES = ["baseline", "avx2", "avx512"][: 1 + ["baseline", "avx2", "avx512"].index(kernel.CODE)]
-HARMLESS = ["", "INFO nothing here", '{"ts":1521911721.255387,"n":"svchost.exe"}', "2018-03-24T17:15:21.255387Z GET /", "ünï · ok"]
+HARMLESS = [
+    "",
+    "INFO nothing here",
+    '{"ts":1521911721.255387,"n":"svchost.exe"}',
+    "2018-03-24T17:15:21.255387Z GET /",
+    "ünï · ok",
+]
 D, I, R, U = ObservableType.DOMAIN_NAME, ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.URL
 S2, S1, M5 = ObservableType.FILE_SHA256, ObservableType.FILE_SHA1, ObservableType.FILE_MD5
 T = ObservableType.CERTIFICATE_THUMBPRINT
@@ -79,7 +85,10 @@ def test_a_value_is_found_in_every_place(known: list[Observable], context: str, 
         return  # an address and a port without brackets, one run: read as what it is, another address
     value = data.draw(st.sampled_from([one.value, _rough(one.value)]))
     line = context.format(value)
-    before, after = data.draw(st.lists(st.sampled_from(HARMLESS), max_size=4)), data.draw(st.lists(st.sampled_from(HARMLESS), max_size=4))
+    before, after = (
+        data.draw(st.lists(st.sampled_from(HARMLESS), max_size=4)),
+        data.draw(st.lists(st.sampled_from(HARMLESS), max_size=4)),
+    )
     log = "\n".join([*before, line, *after]).encode()
     assert (len(before), line.encode()) in candidates([snapshot_of(*known)], log)
 
@@ -150,7 +159,12 @@ def test_other_spellings_are_not_missed(known: Observable, line: str) -> None:
     ],
 )
 def test_what_is_close_is_no_candidate(line: str) -> None:
-    known = [Observable(D, "evil.example"), Observable(I, "203.0.113.7"), Observable(S2, "ab" * 32), Observable(I, "::1")]
+    known = [
+        Observable(D, "evil.example"),
+        Observable(I, "203.0.113.7"),
+        Observable(S2, "ab" * 32),
+        Observable(I, "::1"),
+    ]
     assert candidates([snapshot_of(*known)], line.encode(), json=True) == []
 
 
@@ -203,7 +217,14 @@ def test_a_long_line_without_an_end_is_scanned() -> None:
 def test_json_of_every_day_is_passed_over() -> None:
     snapshot = snapshot_of(Observable(D, "evil.example"), Observable(I, "203.0.113.7"))
     lines = [
-        json.dumps({"ts": 1521911721.255387 + i, "id.orig_h": f"10.0.{i % 256}.7", "host": f"h{i}.good.test", "path": "C:\\Windows\\x.dll"})
+        json.dumps(
+            {
+                "ts": 1521911721.255387 + i,
+                "id.orig_h": f"10.0.{i % 256}.7",
+                "host": f"h{i}.good.test",
+                "path": "C:\\Windows\\x.dll",
+            }
+        )
         for i in range(20_000)
     ]
     lines[777] = json.dumps({"id.resp_h": "203.0.113.7"})
