@@ -1,192 +1,90 @@
-"""Runs every measurement, prints each as a ratio against a peer of the same run, writes RESULTS.md."""
+"""Runs measurements, prints each as a ratio against a peer of the same run, writes them to RESULTS.md (README.md)."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
-import platform
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from bench import made_up
+from bench import report, store
 
-LIMITS = {"import": 2.5, "reimport": 1.0}
-FILTERS = (
-    "",
-    "action eq 'Block'",
-    "indicatorType eq 'Url'",
-    "action eq 'Warn' and severity eq 'High' and indicatorType eq 'FileSha1'",
-    "severity ge 'Medium'",
-    "generateAlert eq false",
-    "category eq 'Ransomware'",
-    "application eq 'x'",
-    "createdBy eq 'bench'",
-    "createdBy eq 'nobody'",
-    "createdByDisplayName eq 'bench'",
-    "indicatorValue eq 'www1.example.org'",
-    "indicatorValue in ('11.0.0.7','5.6.7.8')",
-    "title eq 'Campaign 7 activity'",
-    "title eq 'nothing'",
-    "contains(title,'paign 77')",
-    "contains(title,'zebra')",
-    "contains(description,'case 999998,')",
-    "startswith(indicatorValue,'https://www77')",
-    "startswith(indicatorValue,'zzz')",
-    "endswith(indicatorValue,'.com')",
-    "contains(indicatorValue,'deadbee')",
-    "expirationTime lt 2099-01-03T00:00:00Z",
-    "expirationTime eq null",
-    "expirationTime gt 2100-01-01T00:00:00Z",
-    "creationTimeDateTimeUtc gt 2020-01-01",
-    "creationTimeDateTimeUtc lt 2020-01-01",
-    "lastUpdateTime gt 2100-01-01",
-    "rbacGroupNames/any(g: g eq 'Servers')",
-    "externalId eq 'a'",
-    "mitreTechniques/any(t: t eq 'T1059')",
-    "not (action eq 'Block') and contains(title,'99')",
-    "id gt 900000",
-    "contains(title,'Campaign 3') or contains(description,'Campaign 4')",
-)
+RESULTS = Path(__file__).parent / "RESULTS.md"
+#: By name, as on the command line, the module that measures it; each is a section of RESULTS.md.
+ENGINE = {name: f"engine_{name}" for name in ("hashes", "scan", "parquet", "names", "points", "opening", "building")}
+STORE = ("imports", "pages")
+DEFAULT_ROWS, LONG_ROWS = 10_000_000, 100_000_000
+LONG = "hashes-long"
 
 
-def child(name: str, argument: str | Path, database: Path) -> dict[str, Any]:
-    """Run one piece of work in its own process."""
+def part(name: str, folder: Path, rows: int, runs: int) -> list[str]:
+    """Measure one part of the engine in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.child", name, str(argument), str(database)],
+        [sys.executable, "-W", "ignore", "-m", "bench.part", ENGINE[name], str(folder), str(rows), str(runs)],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
+        # One thread each: libraries read these as they are loaded.
+        env=os.environ | {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1"},
     )
-    return dict(json.loads(done.stdout))
+    return list(json.loads(done.stdout))
 
 
-def forget(database: Path) -> None:
-    """Remove a database and its companions."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        Path(f"{database}{suffix}").unlink(missing_ok=True)
-
-
-def measure_imports(folder: Path, rows: int, runs: int) -> tuple[list[str], Path]:
-    """Measure imports against the bare load, in pairs; return lines of a report and the last database."""
-    source = folder / "made-up.csv"
-    bad = made_up.write(source, rows)
-    figures: dict[str, list[float]] = {}
-    peak = 0.0
-    database = folder / "ours.db"
-    for run in range(runs):
-        forget(folder / "bare.db")
-        forget(database)
-        bare = child("bare", source, folder / "bare.db")
-        first = child("ours", source, database)
-        again = child("ours", source, database)
-        assert first["refused"] == bad and again["created"] == 0 and again["changeset"] is None, (first, again)
-        verified = child("verify", "", database)
-        assert verified["faults"] == 0
-        undone = child("undo", first["changeset"], database)
-        assert undone["deleted"] == rows - bad
-        peak = max(peak, first["peak_mb"], again["peak_mb"])
-        for name, value in (
-            ("bare csv.reader -> executemany, s", bare["seconds"]),
-            ("import, s", first["seconds"]),
-            ("import again, all unchanged, s", again["seconds"]),
-            ("verify the chain, s", verified["seconds"]),
-            ("undo of the import, s", undone["seconds"]),
-            ("ratio import / bare", first["seconds"] / bare["seconds"]),
-            ("ratio import again / import", again["seconds"] / first["seconds"]),
-        ):
-            figures.setdefault(name, []).append(value)
-        print(
-            f"run {run + 1}: " + ", ".join(f"{name} {values[-1]:.2f}" for name, values in figures.items()), flush=True
-        )
-    forget(database)
-    child("ours", source, database)
-    lines = [f"| {name} | {min(v):.2f} | {statistics.median(v):.2f} | {max(v):.2f} |" for name, v in figures.items()]
-    head = [
-        f"### Import of {rows:,} rows, {bad:,} of them bad ({source.stat().st_size >> 20} MiB)",
-        "",
-        "| figure | min | median | max |",
-        "|---|---|---|---|",
-    ]
-    return [*head, *lines, f"| peak memory of an import, MB | | {peak:.0f} | |", ""], database
-
-
-def timed(work: Any, times: int) -> float:
-    """Return the median of *times* runs of *work*, in milliseconds."""
-    spent = []
-    for _ in range(times):
-        began = time.perf_counter()
-        work()
-        spent.append((time.perf_counter() - began) * 1000)
-    return statistics.median(spent)
-
-
-def measure_lists(database: Path) -> list[str]:
-    """Measure pages of 100 by every kind of filter, pages at every depth, and single submits."""
-    from indicia.app import App
-    from indicia.domain.access import Actor, Permission, Source
-    from indicia.domain.draft import Draft
-    from indicia.domain.query_text import parse_filter
-    from indicia.domain.rules import Strictness
-    from indicia.services.indicators import Wanted, list_indicators, submit
-    from indicia.settings import Settings
-
-    app = App.open(Settings.from_environment(f"sqlite:///{database}"))
-    actor = Actor("bench", "bench", Source.PUBLIC_API, frozenset(Permission))
-    now = datetime.now(UTC)
-
-    def page(text: str, after: int | None = None) -> int:
-        wanted = Wanted(parse_filter(text) if text else None)
-        return len(list_indicators(app.database, wanted, actor=actor, now=now, limit=100, after=after).items)
-
-    figures = [(text, page(text), timed(lambda text=text: page(text), 5)) for text in FILTERS]
-    lines = ["### Pages of 100 at that size, in process", "", "| filter | rows | ms |", "|---|---|---|"]
-    lines += [f"| `{text or '(none)'}` | {rows} | {spent:.1f} |" for text, rows, spent in figures]
-    spent_all = [spent for _, _, spent in figures]
-    over = sum(spent > 50 for spent in spent_all)
-    lines += [
-        "",
-        f"Median over the filters {statistics.median(spent_all):.1f} ms; {over} of {len(figures)} take over 50 ms.",
-        "",
-    ]
-    depths = (0, 250_000, 500_000, 900_000)
-    lines += ["| a page by cursor after number | ms |", "|---|---|"]
-    lines += [f"| {after:,} | {timed(lambda after=after: page('', after), 9):.2f} |" for after in depths]
-    numbers = iter(range(1_000_000))
-
-    def one() -> None:
-        value = f"submit{next(numbers)}.example.net"
-        draft = Draft("DomainName", value, action="Block", title="t", description="d", generate_alert=True)
-        submit(app.database, [draft], actor=actor, now=now, guard=app.guard, strictness=Strictness.COMPAT)
-
-    lines += [f"| a compat submit, committed to disk | {timed(one, 50):.2f} |", ""]
-    app.close()
-    return lines
+def of_store(folder: Path, wanted: set[str], rows: int, runs: int) -> dict[str, list[str]]:
+    """Measure imports, and pages of what was imported."""
+    head = [f"{report.machine()}, SQLite {sqlite3.sqlite_version}.", ""]
+    imports, database = store.measure_imports(folder, rows, runs if "imports" in wanted else 1)
+    found = {"imports": [*head, *imports]} if "imports" in wanted else {}
+    if "pages" in wanted:
+        found["pages"] = [*head, *store.measure_lists(database)]
+    return found
 
 
 def main() -> int:
     """Run the measurements that the arguments ask for."""
-    parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=Path, help="where to work; by default a temporary folder")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = ("engine", "store", *ENGINE, *STORE)
+    parser.add_argument("names", nargs="*", help=f"what to measure, all by default: {', '.join(names)}")
+    parser.add_argument("--rows", type=int, help="of the largest table (engine: 10,000,000; imports: 1,000,000)")
+    parser.add_argument("--long", action="store_true", help="the table of 100,000,000 hashes, and nothing else")
+    parser.add_argument("--runs", type=int, help="rounds of each (engine: 5; imports: 3)")
+    parser.add_argument("--cpu", action="store_true", help="count seconds of the CPU: while others use the machine too")
+    parser.add_argument("--only-print", action="store_true", help="leave RESULTS.md as it is")
+    parser.add_argument("--folder", type=Path, help="where to work and to keep snapshots; by default a temporary one")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        report, database = measure_imports(Path(folder), arguments.rows, arguments.runs)
-        report += measure_lists(database)
-    engine = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, {engine}"
-    text = "\n".join(["# What was measured", "", f"{datetime.now(UTC):%Y-%m-%d}, {machine}.", "", *report])
-    print(text)
-    (Path(__file__).parent / "RESULTS.md").write_text(text.rstrip() + "\n", encoding="utf-8")
+    if unknown := [name for name in arguments.names if name not in names]:
+        parser.error(f"there is no measurement named {', '.join(unknown)}: {', '.join(names)}")
+    groups = {"engine": [*ENGINE], "store": [*STORE]}
+    tell = functools.partial(write, only_print=arguments.only_print)
+    asked = [each for name in arguments.names or groups for each in groups.get(name, [name])]
+    if arguments.cpu:
+        os.environ[report.CPU_TIME] = "1"
+    if arguments.folder:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
+        folder = arguments.folder or Path(temporary)  # --folder keeps what the next run can use
+        if arguments.long:
+            tell({LONG: part("hashes", folder, arguments.rows or LONG_ROWS, arguments.runs or 5)})
+            return 0
+        if wanted := set(asked) & set(STORE):
+            tell(of_store(Path(temporary), wanted, arguments.rows or 1_000_000, arguments.runs or 3))
+        for name in dict.fromkeys(name for name in asked if name in ENGINE):
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            tell({name: part(name, folder, arguments.rows or DEFAULT_ROWS, arguments.runs or 5)})
     return 0
+
+
+def write(sections: dict[str, list[str]], *, only_print: bool) -> None:
+    """Print sections, and put each in its place in RESULTS.md: what was measured stays, whatever fails after it."""
+    for name, lines in sections.items():
+        print("\n".join([f"## {name}", "", *lines, ""]), flush=True)
+    if not only_print:
+        report.replace(RESULTS, sections, [*STORE, *ENGINE, LONG])
 
 
 if __name__ == "__main__":

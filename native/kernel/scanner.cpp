@@ -173,7 +173,7 @@ void Scanner::chunk(Work &w) const {
     if (any_hash_) hashes(w);
     if (any_name_ || any_v4_) dotted(w);
     if (any_v6_ || any_thumb_) v6_runs(w);
-    if (any_name_) other_scripts(w);
+    if (any_name_ || any_v4_) other_scripts(w);
     if (any_single_) single_labels(w);
     escapes(w);
     authorities(w);
