@@ -1,5 +1,6 @@
 #include "columns.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace nb = nanobind;
@@ -71,6 +72,25 @@ Text Column::at(std::size_t i) const {
     }
     }
     return {};
+}
+
+void Column::read(std::size_t first, std::size_t n, Text *out) const {
+    const char *data = reinterpret_cast<const char *>(data_);
+    if (form_ == OFFSETS_32 && !validity_) {
+        const byte *offsets = offsets_ + 4 * (first + offset_);
+        u32 begin = load32(offsets);
+        for (std::size_t i = 0; i < n; i++) {
+            u32 end = load32(offsets + 4 * i + 4);
+            out[i] = {data + begin, end - begin};
+            begin = end;
+        }
+        return;
+    }
+    if (form_ == TEXTS) {
+        std::copy(texts_.begin() + static_cast<std::ptrdiff_t>(first), texts_.begin() + static_cast<std::ptrdiff_t>(first + n), out);
+        return;
+    }
+    for (std::size_t i = 0; i < n; i++) out[i] = at(first + i);
 }
 
 void Column::from_sequence(nb::handle values) {

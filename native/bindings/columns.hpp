@@ -26,6 +26,8 @@ class Column {
     const byte *raw_of_width(std::size_t width) const { return form_ == FIXED && is_binary_ && !trim_ && width_ == width ? data_ : nullptr; }
     // Empty where there is no value.
     Text at(std::size_t i) const;
+    // The n values from `first`.
+    void read(std::size_t first, std::size_t n, Text *out) const;
 
   private:
     enum Form { TEXTS, FIXED, WIDE, OFFSETS_32, OFFSETS_64, VIEWS };

@@ -221,21 +221,24 @@ void match_hashes(const Snapshot &s, TableId table, const Column &column, Found 
     }
     // Decoded in blocks that stay in the nearest cache but one.
     constexpr std::size_t BLOCK = 1024;
-    const DecodeHex decode = choose_decode_hex();
     std::vector<byte> keys(BLOCK * width);
     std::vector<u32> rows(BLOCK);
+    std::vector<Text> texts(BLOCK);
     for (std::size_t first = 0; first < column.size(); first += BLOCK) {
-        std::size_t n = std::min(BLOCK, column.size() - first), count = 0;
-        for (std::size_t i = 0; i < n; i++) {
-            Text value = column.at(first + i);
-            byte *key = keys.data() + width * count;
-            bool is_key = value.size() == 2 * width && decode(bytes_of(value), width, key);
-            if (!is_key && column.is_binary() && value.size() == width) {
-                std::memcpy(key, value.data(), width);
-                is_key = true;
+        std::size_t n = std::min(BLOCK, column.size() - first), count;
+        column.read(first, n, texts.data());
+        if (column.is_binary()) {  // digests, or their digits
+            count = 0;
+            for (std::size_t i = 0; i < n; i++) {
+                byte *key = keys.data() + width * count;
+                bool is_key = texts[i].size() == width;
+                if (is_key) std::memcpy(key, texts[i].data(), width);
+                else is_key = texts[i].size() == 2 * width && decode_hex(bytes_of(texts[i]), width, key);
+                rows[count] = static_cast<u32>(i);
+                count += is_key;
             }
-            rows[count] = static_cast<u32>(i);
-            count += is_key;
+        } else {
+            count = decode_keys(texts.data(), n, width, keys.data(), rows.data());
         }
         hits.clear();
         match_keys(s, table, keys.data(), count, hits);

@@ -59,10 +59,17 @@ __attribute__((target("avx2"), always_inline)) inline bool decode_32(const byte 
     return true;
 }
 
-__attribute__((target("avx2"))) bool decode_hex_avx2(const byte *digits, std::size_t n, byte *out) {
-    if (n == 32) return decode_32(digits, out) && decode_32(digits + 32, out + 16);
-    if (n < 16) return decode_hex(digits, n, out);
-    return decode_32(digits, out) && (n == 16 || decode_32(digits + 2 * n - 32, out + n - 16));
+template <std::size_t WIDTH>
+__attribute__((target("avx2"))) std::size_t decode_keys_avx2(const Text *texts, std::size_t n, byte *keys, u32 *rows) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < n; i++) {
+        const byte *digits = bytes_of(texts[i]);
+        byte *key = keys + WIDTH * count;
+        if (texts[i].size() != 2 * WIDTH || !decode_32(digits, key)) continue;
+        if (WIDTH > 16 && !decode_32(digits + 2 * WIDTH - 32, key + WIDTH - 16)) continue;  // may overlap
+        rows[count++] = static_cast<u32>(i);
+    }
+    return count;
 }
 #endif
 
@@ -89,11 +96,18 @@ void match_keys(const Snapshot &snapshot, TableId id, const byte *keys, std::siz
 #endif
 }
 
-DecodeHex choose_decode_hex() {
+std::size_t decode_keys(const Text *texts, std::size_t n, std::size_t width, byte *keys, u32 *rows) {
 #if defined(__x86_64__)
-    if (runs(Code::AVX2)) return decode_hex_avx2;
+    if (runs(Code::AVX2)) {
+        if (width == 32) return decode_keys_avx2<32>(texts, n, keys, rows);
+        if (width == 20) return decode_keys_avx2<20>(texts, n, keys, rows);
+        if (width == 16) return decode_keys_avx2<16>(texts, n, keys, rows);
+    }
 #endif
-    return decode_hex;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < n; i++)
+        if (texts[i].size() == 2 * width && decode_hex(bytes_of(texts[i]), width, keys + width * count)) rows[count++] = static_cast<u32>(i);
+    return count;
 }
 
 }  // namespace indicia

@@ -151,6 +151,8 @@ def test_many_at_once_from_numpy_and_arrow() -> None:
     assert list(
         snapshot.match_many(1, pyarrow.array([None, digests[0], digests[7]], pyarrow.binary(32)).slice(1))[0]
     ) == [0, 1]
+    mixed = pyarrow.array([None, digests[0], texts[7].encode(), b"", digests[14]])
+    assert list(snapshot.match_many(1, mixed)[0]) == [1, 2, 4]
     for wrong in (3, "text", pyarrow.array([1, 2]), pyarrow.array(texts).dictionary_encode(), numpy.array([1.0]), [1]):
         with pytest.raises(TypeError):
             snapshot.match_many(1, wrong)
