@@ -1,10 +1,10 @@
 """The compiled kernel of the matcher (native/): snapshots are built, opened and asked here; all answers are exact."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 #: What is stored about one indicator: code of its type, canonical value, number, ruling, expiry (µs since 1970).
-Entry = tuple[int, str, int, int, int | None]
+Entry: TypeAlias = tuple[int, str, int, int, int | None]
 
 #: The newest version of the file format; others are refused.
 FORMAT_VERSION: Final[int]
@@ -36,7 +36,10 @@ class Snapshot:
 
     @staticmethod
     def open(path: str) -> Snapshot:
-        """Map the file; header and structure are checked, `verify` checks all the rest. Raises `SnapshotError`, `OSError`."""
+        """Map the file; header and structure are checked, `verify` checks the rest.
+
+        Raises `SnapshotError`, `OSError`.
+        """
 
     @staticmethod
     def from_bytes(data: bytes) -> Snapshot: ...
@@ -84,7 +87,7 @@ class Snapshot:
         """Return the indicators about the key that `match_many` named."""
 
     def check(self, text: str, /) -> list[Entry] | None:
-        """Return what matches a value as `domain.observable.detect` reads it and `parts_of` takes it apart, None for nothing.
+        """Return what matches a value as `detect` reads it and `parts_of` takes it apart, None for nothing.
 
         NotImplemented where the text is not spelled canonically, or its type cannot be told without doubt.
         """
@@ -92,8 +95,18 @@ class Snapshot:
 class Scanner:
     """Finds the lines of a log that can hold anything the snapshots know: never misses one, may name a few too many."""
 
-    def __init__(self, snapshots: Sequence[Snapshot], *, json: bool = False, comments: bool = False, csv: bool = False, code: str = "") -> None:
-        """`json`: a string before a colon is a key and holds nothing. `comments`: every line that begins with # counts.
+    def __init__(
+        self,
+        snapshots: Sequence[Snapshot],
+        *,
+        json: bool = False,
+        comments: bool = False,
+        csv: bool = False,
+        code: str = "",
+    ) -> None:
+        """Take how the log is written.
+
+        `json`: a string before a colon is a key and holds nothing. `comments`: every line that begins with # counts.
         `csv`: a record may hold newlines between quotes. `code`: other than the best one, for tests.
         """
 

@@ -30,6 +30,7 @@ def test_the_bytes_of_version_1() -> None:
             builder.add([(kind, value, number, None if number % 2 else number)])
     data = builder.to_bytes(7, bytes(range(32)), b"about")
     assert kernel.FORMAT_VERSION == 1
-    assert hashlib.sha256(data).hexdigest() == "b81b3b017b20456d2460ad2357c894eb0c8ca252f9a1d77dde7eccd1f7cd0d74", (
+    digest = hashlib.sha256(data).hexdigest()
+    assert digest == "b81b3b017b20456d2460ad2357c894eb0c8ca252f9a1d77dde7eccd1f7cd0d74", (
         "the bytes of a snapshot have changed: give them a new FORMAT_VERSION (native/kernel/format.hpp), then this test"
     )

@@ -213,26 +213,37 @@ def test_damage_is_refused_or_found_and_never_crashes(data: st.DataObject) -> No
         at = data.draw(st.sampled_from(used)) + data.draw(st.integers(0, 63))
         damaged[at] ^= data.draw(st.integers(1, 255))
     cut = data.draw(st.one_of(st.none(), st.integers(0, len(whole) - 1)))
-    try:
-        snapshot = kernel.Snapshot.from_bytes(bytes(damaged[:cut]))
-    except kernel.SnapshotError as error:
-        assert str(error).startswith("it is ")
+    snapshot = _opened(bytes(damaged[:cut]))
+    if snapshot is None:
         return
     assert cut is None
     for each in known:  # whatever it answers, it answers
         snapshot.match(TYPES[each.type], each.value)
         snapshot.check(each.value)
-        rows, refs = snapshot.match_many(TYPES[each.type], [each.value])
+        _rows, refs = snapshot.match_many(TYPES[each.type], [each.value])
         for ref in [*refs, *(ref ^ (1 << 40) for ref in refs), 2**64 - 1]:
             snapshot.entries(ref)
-    if bytes(damaged) != whole:
-        with_padding_only = bytes(damaged[:4096]) == whole[:4096]
-        try:
-            snapshot.verify()
-        except kernel.SnapshotError as error:
-            assert "damaged" in str(error)
-        else:
-            assert with_padding_only  # what changed belongs to no section
+    if bytes(damaged) != whole and not _is_intact(snapshot):
+        return
+    assert bytes(damaged[:4096]) == whole[:4096]  # what changed, if anything, belongs to no section
+
+
+def _opened(data: bytes) -> Any:
+    """Return the snapshot, None where it is refused in words."""
+    try:
+        return kernel.Snapshot.from_bytes(data)
+    except kernel.SnapshotError as error:
+        if not str(error).startswith("it is "):
+            raise
+        return None
+
+
+def _is_intact(snapshot: Any) -> bool:
+    try:
+        snapshot.verify()
+    except kernel.SnapshotError:
+        return False
+    return True
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ HARMLESS = [
     "2018-03-24T17:15:21.255387Z GET /",
     "ünï · ok",
 ]
-D, I, R, U = ObservableType.DOMAIN_NAME, ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.URL
+D, A, R, U = ObservableType.DOMAIN_NAME, ObservableType.IP_ADDRESS, ObservableType.IP_RANGE, ObservableType.URL
 S2, S1, M5 = ObservableType.FILE_SHA256, ObservableType.FILE_SHA1, ObservableType.FILE_MD5
 T = ObservableType.CERTIFICATE_THUMBPRINT
 
@@ -81,7 +81,7 @@ def test_a_value_is_found_in_every_place(known: list[Observable], context: str, 
     one = data.draw(st.sampled_from([each for each in known if each.type is not R] or known))
     if one.type is R or (one.type is D and "." not in one.value and "@" in context):
         return
-    if ":" in one.value and one.type is I and context in ("{}:443 open", "\\x0a{}"):
+    if ":" in one.value and one.type is A and context in ("{}:443 open", "\\x0a{}"):
         return  # an address and a port without brackets, one run: read as what it is, another address
     value = data.draw(st.sampled_from([one.value, _rough(one.value)]))
     line = context.format(value)
@@ -94,7 +94,7 @@ def test_a_value_is_found_in_every_place(known: list[Observable], context: str, 
 
 
 @pytest.mark.parametrize(
-    ("known", "line"),
+    "known,line",
     [
         (Observable(D, "evil.example"), '{"q":"EVIL.example."}'),
         (Observable(D, "evil.example"), '{"q":"a.b.evil.example"}'),
@@ -117,10 +117,10 @@ def test_a_value_is_found_in_every_place(known: list[Observable], context: str, 
         (Observable(U, "https://evil.example:8443/a"), '{"host":"evil.example","uri":"/a/b"}'),
         (Observable(U, "http://203.0.113.7/a"), '{"host":"203.0.113.7"}'),
         (Observable(U, "http://[2001:db8::1]/a"), "GET http://[2001:DB8:0::1]:80/a"),
-        (Observable(I, "203.0.113.7"), "::ffff:203.0.113.7"),
-        (Observable(I, "203.0.113.7"), "http://3405803783/"),
-        (Observable(I, "203.0.113.7"), "http://0xcb.0.113.7/"),
-        (Observable(I, "203.0.113.7"), "203.0.113.7:80 -> 10.0.0.1:5"),
+        (Observable(A, "203.0.113.7"), "::ffff:203.0.113.7"),
+        (Observable(A, "203.0.113.7"), "http://3405803783/"),
+        (Observable(A, "203.0.113.7"), "http://0xcb.0.113.7/"),
+        (Observable(A, "203.0.113.7"), "203.0.113.7:80 -> 10.0.0.1:5"),
         (Observable(R, "203.0.113.0/24"), "from 203.0.113.99,"),
         (Observable(R, "2001:db8::/32"), '"2001:DB8:1::9"'),
         (Observable(R, "::/0"), '"::"'),
@@ -130,9 +130,9 @@ def test_a_value_is_found_in_every_place(known: list[Observable], context: str, 
         (Observable(T, "ab" * 20), '"fingerprint":"' + ":".join(["ab"] * 20) + '"'),
         (Observable(M5, "ab" * 16), r"\u000a" + "ab" * 16),
         (Observable(S2, "ab" * 32), "\\b" + "ab" * 32),
-        (Observable(I, "2001:db8::1"), r"\b2001:db8::1"),
-        (Observable(I, "2001:db8::1"), r"\u000a2001:db8::1"),
-        (Observable(I, "2001:db8::1"), "ip:2001:db8::1:"),
+        (Observable(A, "2001:db8::1"), r"\b2001:db8::1"),
+        (Observable(A, "2001:db8::1"), r"\u000a2001:db8::1"),
+        (Observable(A, "2001:db8::1"), "ip:2001:db8::1:"),
     ],
 )
 def test_other_spellings_are_not_missed(known: Observable, line: str) -> None:
@@ -161,9 +161,9 @@ def test_other_spellings_are_not_missed(known: Observable, line: str) -> None:
 def test_what_is_close_is_no_candidate(line: str) -> None:
     known = [
         Observable(D, "evil.example"),
-        Observable(I, "203.0.113.7"),
+        Observable(A, "203.0.113.7"),
         Observable(S2, "ab" * 32),
-        Observable(I, "::1"),
+        Observable(A, "::1"),
     ]
     assert candidates([snapshot_of(*known)], line.encode(), json=True) == []
 
@@ -175,7 +175,7 @@ def test_hosts_of_urls_count_whole_and_names_with_what_is_below() -> None:
 
 
 def test_several_snapshots_are_asked_together() -> None:
-    first, second = snapshot_of(Observable(D, "a.example")), snapshot_of(Observable(I, "203.0.113.7"))
+    first, second = snapshot_of(Observable(D, "a.example")), snapshot_of(Observable(A, "203.0.113.7"))
     log = b"x a.example\nnothing\ny 203.0.113.7\n"
     assert [line for line, _ in candidates([first, second], log)] == [0, 2]
     assert candidates([], log) == []
@@ -215,7 +215,7 @@ def test_a_long_line_without_an_end_is_scanned() -> None:
 
 
 def test_json_of_every_day_is_passed_over() -> None:
-    snapshot = snapshot_of(Observable(D, "evil.example"), Observable(I, "203.0.113.7"))
+    snapshot = snapshot_of(Observable(D, "evil.example"), Observable(A, "203.0.113.7"))
     lines = [
         json.dumps(
             {
