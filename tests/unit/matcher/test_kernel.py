@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from indicia.domain.matching import keys_of, parts_of
@@ -46,7 +46,6 @@ def expected(entries: list[Entry], parts: Iterable[Observable]) -> list[Entry]:
     return sorted((entry for entry in entries if entry[:2] in keys), key=str)
 
 
-@settings(max_examples=300)
 @given(known=st.lists(OBSERVABLES, max_size=30), seen=OBSERVABLES, secret=st.binary(min_size=16, max_size=16))
 def test_what_matches_is_what_the_law_says(known: list[Observable], seen: Observable, secret: bytes) -> None:
     snapshot, entries = snapshot_of([*known, *known[:3]], secret)
@@ -54,7 +53,6 @@ def test_what_matches_is_what_the_law_says(known: list[Observable], seen: Observ
         assert sorted(snapshot.match(TYPES[each.type], each.value), key=str) == expected(entries, [each])
 
 
-@settings(max_examples=300)
 @given(known=st.lists(OBSERVABLES, max_size=30), seen=OBSERVABLES)
 def test_find_is_about_one_value(known: list[Observable], seen: Observable) -> None:
     snapshot, entries = snapshot_of(known)
@@ -63,7 +61,6 @@ def test_find_is_about_one_value(known: list[Observable], seen: Observable) -> N
         assert sorted(snapshot.find(TYPES[each.type], each.value), key=str) == sorted(exact, key=str)
 
 
-@settings(max_examples=300)
 @given(known=st.lists(OBSERVABLES, max_size=30), text=st.one_of(st.lists(PIECES, max_size=6).map("".join), st.text()))
 def test_the_point_call_reads_a_value_as_detect_does(known: list[Observable], text: str) -> None:
     snapshot, entries = snapshot_of(known)
@@ -102,7 +99,6 @@ def test_what_the_kernel_takes_as_canonical_is_canonical(text: str) -> None:
     assert canonical(seen.type, text) == seen.value
 
 
-@settings(max_examples=150)
 @given(
     known=st.lists(OBSERVABLES, max_size=30),
     more=st.lists(OBSERVABLES, max_size=100),
@@ -200,7 +196,6 @@ def test_a_snapshot_says_what_it_is(tmp_path: Path) -> None:
         kernel.Snapshot.open(str(tmp_path / "none"))
 
 
-@settings(max_examples=30)
 @given(data=st.data())
 def test_damage_is_refused_or_found_and_never_crashes(data: st.DataObject) -> None:
     known = [

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from indicia.domain.observable import Observable, ObservableType
@@ -75,7 +75,6 @@ CONTEXTS = [
 ]
 
 
-@settings(max_examples=400)
 @given(known=st.lists(OBSERVABLES, min_size=1, max_size=12), context=st.sampled_from(CONTEXTS), data=st.data())
 def test_a_value_is_found_in_every_place(known: list[Observable], context: str, data: st.DataObject) -> None:
     one = data.draw(st.sampled_from([each for each in known if each.type is not R] or known))
@@ -197,7 +196,6 @@ def test_comments_and_csv_records() -> None:
     assert kernel.Scanner([snapshot]).whole(b"") == 0
 
 
-@settings(max_examples=200)
 @given(known=st.lists(OBSERVABLES, max_size=8), data=st.binary(max_size=400), times=st.integers(1, 200))
 def test_any_bytes_are_scanned(known: list[Observable], data: bytes, times: int) -> None:
     log = data * times
