@@ -409,6 +409,7 @@ std::size_t whole(const Scanner &self, nb::object data) {
 
 NB_MODULE(_kernel, m) {
     m.doc() = "The compiled kernel of the matcher; what each call does is written in _kernel.pyi.";
+    nb::set_leak_warnings(false);  // who freezes the garbage collector lets go of nothing at the end
     m.attr("FORMAT_VERSION") = FORMAT_VERSION;
     m.attr("CODE") = name_of(best_code());
     nb::exception<SnapshotError>(m, "SnapshotError", PyExc_ValueError);

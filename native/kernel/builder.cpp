@@ -264,7 +264,9 @@ void Builder::emit_filters(const Header &h, byte *out) const {
             const byte *key = nets.keys.data() + 8 * i;
             u32 first = static_cast<u32>(key[0]) << 16 | static_cast<u32>(key[1]) << 8 | key[2], length = load32(key + 4);
             u32 count = length >= 24 ? 1 : 1u << (24 - length);
-            for (u32 n = 0; n < count; n++) set(first + n);
+            if (count >= 8) std::memset(bits + (first >> 3), 0xff, count >> 3);  // aligned, as the network is
+            else
+                for (u32 n = 0; n < count; n++) set(first + n);
         }
     }
     if (h.section[S_LAST_LABELS].size) {

@@ -9,6 +9,7 @@ from typing import Self
 
 from indicia.domain.errors import InvalidInput, Problem, Unavailable
 from indicia.domain.guard import Guard, parse_list
+from indicia.services.engine import Engine
 from indicia.services.writing import Policy
 from indicia.settings import Settings, default_folder
 from indicia.store.database import Database
@@ -21,6 +22,7 @@ class App:
     settings: Settings
     database: Database
     guard: Guard
+    engine: Engine
 
     @classmethod
     def open(cls, settings: Settings, *, upgrade: bool = False, busy_timeout_s: float = 120.0) -> Self:
@@ -39,7 +41,7 @@ class App:
         except BaseException:
             database.close()
             raise
-        return cls(settings, database, guard)
+        return cls(settings, database, guard, Engine(database, _snapshot_file(settings, database)))
 
     @property
     def policy(self) -> Policy:
@@ -49,14 +51,20 @@ class App:
     @property
     def key_file(self) -> Path:
         """Where the key that signs tokens is: beside the database, or in the user's own folder for one on a server."""
-        if self.settings.key_file is not None:
-            return self.settings.key_file
-        file = self.database.file
-        return (default_folder() / "indicia.key") if file is None else file.with_suffix(".key")
+        return self.settings.key_file or _beside(self.database, ".key")
 
     def close(self) -> None:
         """Close every connection."""
         self.database.close()
+
+
+def _snapshot_file(settings: Settings, database: Database) -> Path:
+    return settings.snapshot_file or _beside(database, ".snapshot")
+
+
+def _beside(database: Database, suffix: str) -> Path:
+    file = database.file or default_folder() / "indicia"
+    return file.with_suffix(suffix)
 
 
 def _tune_collector() -> None:

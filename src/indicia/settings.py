@@ -19,6 +19,7 @@ class Settings(BaseSettings):
 
     database_url: str = Field(default="", description="where the indicators are kept; empty: a file of your own")
     key_file: Path | None = Field(default=None, description="the key that signs tokens; by default beside the database")
+    snapshot_file: Path | None = Field(default=None, description="the engine's snapshot; else beside the database")
     guard_file: Path | None = Field(default=None, description="more values that are held when they are blocked")
     max_active_indicators: int | None = Field(default=None, ge=1, description="refuse to keep more than this")
     max_body_bytes: int = Field(default=16 << 20, ge=1024, description="the largest body of a request, but for imports")

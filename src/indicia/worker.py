@@ -1,4 +1,4 @@
-"""Timed work beside the server: a thread that removes what has expired."""
+"""Timed work beside the server: a thread that removes what has expired, and makes snapshots anew."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ def sweep(app: App, now: datetime) -> bool:
     return expiry.remove_expired(app.database, now=now) > 0
 
 
-JOBS: Final[Mapping[str, Job]] = {"expiry": sweep}
+def publish(app: App, _now: datetime) -> bool:
+    """Make a new snapshot where the one that there is has fallen too far behind; requests are answered meanwhile."""
+    app.engine.tend()
+    return False
+
+
+JOBS: Final[Mapping[str, Job]] = {"expiry": sweep, "snapshot": publish}
 
 
 class Worker:

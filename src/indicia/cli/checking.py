@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import chain, islice
@@ -18,11 +18,14 @@ from indicia.cli.parameters import Moment, Name
 from indicia.domain.observable import ObservableType
 
 if TYPE_CHECKING:
+    from indicia.domain.indicator import StoredIndicator
     from indicia.services.verdicts import Explained
 
 #: What --exit-code ends with, the first that any of the values has.
 _EXIT_CODES: Final = (("BlockAndRemediate", 10), ("Block", 10), ("Warn", 11), ("Audit", 12))
 _LONGEST_LINE: Final = 64 * 1024
+#: Fewer values are looked up in the store before a snapshot is opened and has caught up.
+_MANY: Final = 100
 
 
 @command(
@@ -74,14 +77,15 @@ def check_command(
             at=at,
             kind=None if kind is None else ObservableType(kind),
             precedence=app.settings.network_precedence,
+            engine=app.engine if len(asked) >= _MANY else None,
         )
     if as_json:
-        show_json(
-            [verdict_as_dict(*each, group_ids=found.group_ids, snapshot=found.snapshot) for each in found.verdicts]
-        )
+        more = found._asdict()
+        verdicts = more.pop("verdicts")
+        show_json([verdict_as_dict(*each, **more) for each in verdicts])
     else:
         for each in found.verdicts:
-            _show(each)
+            _show(each, found.indicators)
     unread = sum(each.seen is None for each in found.verdicts)
     if unread:
         invocation.tell(f"{number(unread, 'value is', 'values are')} of no type that is known")
@@ -104,17 +108,18 @@ def _lines(path: Path) -> Iterator[str]:
                 yield text
 
 
-def _show(explained: Explained) -> None:
+def _show(explained: Explained, indicators: Mapping[int, StoredIndicator]) -> None:
     value, seen, verdict, notes = explained
     read = "of no type" if seen is None else f"{seen.type} {clean(seen.value)}"
     show(f"{clean(value)}  ({read})")
     if verdict.winner is not None:
         alert = ", with an alert" if verdict.alert else ""
-        show(f"  {verdict.action}, by indicator {verdict.winner.id}: {clean(verdict.winner.indicator.title)}{alert}")
+        title = indicators[verdict.winner.id].indicator.title
+        show(f"  {verdict.action}, by indicator {verdict.winner.id}: {clean(title)}{alert}")
     elif seen is not None:
         show("  nothing: no indicator decides" if verdict.considered else "  nothing: no indicator matches")
     for match, outcome, because in sorted(verdict.considered, key=lambda each: (each.outcome != "won", each.outcome)):
-        rule = f"{match.stored.id} {match.stored.indicator.action} {clean(match.stored.indicator.canonical)}"
+        rule = f"{match.rule.id} {match.rule.action} {clean(match.rule.canonical)}"
         show(f"  {outcome:<8}{rule}: {because}")
     for note in notes:
         show(f"  note    {clean(note.message)}")

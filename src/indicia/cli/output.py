@@ -26,6 +26,9 @@ EXIT_CODES: Final[dict[type[IndiciaError], int]] = {
     Unavailable: 75,
 }
 
+#: What --exit-code ends with: of the strictest action that was met.
+ACTION_CODES: Final = {"BlockAndRemediate": 10, "Block": 10, "Warn": 11, "Audit": 12}
+
 #: More problems of one outcome than this are counted, not shown.
 MOST_PROBLEMS: Final = 20
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
-from indicia.domain.indicator import Action, Indicator, Status, StoredIndicator
+from indicia.domain.indicator import Action, Status, StoredIndicator
 from indicia.domain.observable import Observable, ObservableType, split_url
 from indicia.domain.precedence import FILE_RANKS, NETWORK_RANKS, NETWORK_TYPES
 
@@ -34,10 +34,42 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
 
 
-class Match(NamedTuple):
-    """An indicator about a value that covers what was seen: all of it, or the part of it that is named."""
+class Rule(NamedTuple):
+    """What decides: the part of an indicator that verdicts are made of, and no more."""
 
-    stored: StoredIndicator
+    id: int
+    type: ObservableType
+    canonical: str
+    action: Action
+    groups: tuple[str, ...] = ()
+    status: Status = Status.ACTIVE
+    expires_at: datetime | None = None
+    generate_alert: bool = False
+
+    @classmethod
+    def of(cls, stored: StoredIndicator) -> Self:
+        """Return what *stored* decides."""
+        rule = stored.indicator
+        return cls(
+            stored.id,
+            rule.type,
+            rule.canonical,
+            rule.action,
+            rule.rbac_group_names,
+            rule.status,
+            rule.expires_at,
+            rule.generate_alert,
+        )
+
+    def is_expired(self, now: datetime) -> bool:
+        """Return whether this is inert at *now*: from the exact second of its expiry (SPEC 9.19)."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+class Match(NamedTuple):
+    """A rule about a value that covers what was seen: all of it, or the part of it that is named."""
+
+    rule: Rule
     seen: Observable
 
 
@@ -56,7 +88,7 @@ class Verdict(NamedTuple):
     """
 
     action: Action | None
-    winner: StoredIndicator | None
+    winner: Rule | None
     considered: tuple[Considered, ...]
     alert: bool
 
@@ -76,22 +108,22 @@ def resolve(
     All matches are of one family: hashes and certificates of one file, or names, addresses and URLs of one
     connection. Their order means nothing. Raises `ValueError` where they are of both.
     """
-    found = sorted(matches, key=lambda match: (match.stored.id, match.seen.type, match.seen.value))
+    found = sorted(matches, key=lambda match: (match.rule.id, match.seen.type, match.seen.value))
     if not found:
         return NO_VERDICT
-    families = {match.stored.indicator.type in NETWORK_TYPES for match in found}
+    families = {match.rule.type in NETWORK_TYPES for match in found}
     if len(families) > 1:
         raise ValueError("a verdict is about a file or about a connection, not about both at once")
     told: dict[Match, Considered] = {}
     counting = []
     for match in found:
-        why_not = _why_ignored(match.stored.indicator, group, now)
+        why_not = _why_ignored(match.rule, group, now)
         if why_not is None:
             counting.append(match)
         else:
             told[match] = Considered(match, Outcome.IGNORED, why_not)
-    audits = [match for match in counting if match.stored.indicator.action is Action.AUDIT]
-    deciding = [match for match in counting if match.stored.indicator.action is not Action.AUDIT]
+    audits = [match for match in counting if match.rule.action is Action.AUDIT]
+    deciding = [match for match in counting if match.rule.action is not Action.AUDIT]
     if deciding:
         winner, lost = _network(deciding, precedence) if families == {True} else _files(deciding)
     elif audits:
@@ -102,21 +134,21 @@ def resolve(
         told[match] = Considered(match, Outcome.LOST, because)
     for match in audits:
         told.setdefault(match, Considered(match, Outcome.LOST, "Audit never changes the outcome; it adds an alert"))
-    chosen = winner.stored.indicator
+    chosen = winner.rule
     told[winner] = Considered(winner, Outcome.WON, _why_won(winner, len(counting)))
     alert = bool(audits) or (chosen.generate_alert and chosen.action is not Action.ALLOWED)
-    return Verdict(chosen.action, winner.stored, tuple(told[match] for match in found), alert)
+    return Verdict(chosen.action, winner.rule, tuple(told[match] for match in found), alert)
 
 
 Lost = list[tuple[Match, str]]
 
 
-def _why_ignored(indicator: Indicator, group: str | None, now: datetime) -> str | None:
-    if indicator.is_expired(now):
-        return f"it expired at {indicator.expires_at:%Y-%m-%dT%H:%M:%SZ}"
-    if indicator.status is Status.HELD:
+def _why_ignored(rule: Rule, group: str | None, now: datetime) -> str | None:
+    if rule.is_expired(now):
+        return f"it expired at {rule.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+    if rule.status is Status.HELD:
         return "it is held by the guard until somebody releases it"
-    names = indicator.rbac_group_names
+    names = rule.groups
     if names and group not in names:
         scope = ", ".join(names)
         where = f"the device is in {group}" if group is not None else "no device group is given"
@@ -125,14 +157,14 @@ def _why_ignored(indicator: Indicator, group: str | None, now: datetime) -> str 
 
 
 def _why_won(winner: Match, counting: int) -> str:
-    if winner.stored.indicator.action is Action.AUDIT:
+    if winner.rule.action is Action.AUDIT:
         return "only Audit indicators match: nothing is stopped, and an alert is raised"
     return "it is the only one that counts" if counting == 1 else f"it comes first of the {counting} that count"
 
 
 def _best(matches: Sequence[Match], key: Callable[[Match], tuple[int, ...]], because: str) -> tuple[Match, Lost]:
     """Return the match with the smallest *key*, the oldest of several, and the others, lost for one reason."""
-    best = min(matches, key=lambda match: (key(match), match.stored.id))
+    best = min(matches, key=lambda match: (key(match), match.rule.id))
     return best, [(match, because) for match in matches if match is not best]
 
 
@@ -147,33 +179,33 @@ def _network(matches: Sequence[Match], precedence: NetworkPrecedence) -> tuple[M
         others = [match for match in kept if _specific(match) != narrowest]
         lost += [(match, "an indicator about a narrower value decides") for match in others]
         kept = [match for match in kept if _specific(match) == narrowest]
-    best = min(kept, key=lambda match: (_network_rank(match), _specific(match), match.stored.id))
+    best = min(kept, key=lambda match: (_network_rank(match), _specific(match), match.rule.id))
     for match in kept:
         if match is best:
             continue
-        action, winning = match.stored.indicator.action, best.stored.indicator.action
+        action, winning = match.rule.action, best.rule.action
         if action is not winning:
             because = f"{winning} beats {action} among names, addresses and URLs"
         elif _specific(match) != _specific(best):
-            because = f"indicator {best.stored.id} says the same about a narrower value"
+            because = f"indicator {best.rule.id} says the same about a narrower value"
         else:
-            because = f"indicator {best.stored.id}, which is older, says the same"
+            because = f"indicator {best.rule.id}, which is older, says the same"
         lost.append((match, because))
     return best, lost
 
 
 def _network_rank(match: Match) -> int:
-    return NETWORK_RANKS.get(match.stored.indicator.action, len(NETWORK_RANKS))
+    return NETWORK_RANKS.get(match.rule.action, len(NETWORK_RANKS))
 
 
 def _longest_paths(matches: Sequence[Match]) -> tuple[list[Match], Lost]:
     longest: dict[Observable, tuple[int, bool]] = {}
     for match in matches:
-        if match.stored.indicator.type is ObservableType.URL:
+        if match.rule.type is ObservableType.URL:
             longest[match.seen] = max(longest.get(match.seen, (0, False)), _path(match))
     kept, lost = [], []
     for match in matches:
-        is_url = match.stored.indicator.type is ObservableType.URL
+        is_url = match.rule.type is ObservableType.URL
         if is_url and _path(match) < longest[match.seen]:
             lost.append((match, "a Url indicator with a longer path decides"))
         else:
@@ -182,13 +214,13 @@ def _longest_paths(matches: Sequence[Match]) -> tuple[list[Match], Lost]:
 
 
 def _path(match: Match) -> tuple[int, bool]:
-    parts = split_url(match.stored.indicator.canonical)
+    parts = split_url(match.rule.canonical)
     return len(parts.path) + len(parts.query or ""), parts.query is not None
 
 
 def _specific(match: Match) -> tuple[int, ...]:
     """Return how narrow the value of an indicator is, the narrow first: a URL, a whole name or address, a wider one."""
-    kind, value = match.stored.indicator.type, match.stored.indicator.canonical
+    kind, value = match.rule.type, match.rule.canonical
     if kind is ObservableType.URL:
         return (0, -_path(match)[0])
     if kind is ObservableType.DOMAIN_NAME:
@@ -215,7 +247,7 @@ def _files(matches: Sequence[Match]) -> tuple[Match, Lost]:
         best, other = by_certificate, by_hash
     else:
         best, other = by_hash, by_certificate
-    actions = best.stored.indicator.action, other.stored.indicator.action
+    actions = best.rule.action, other.rule.action
     if actions[0] is actions[1]:
         because = "the indicator about the hash says the same, and supplies the alert"
     else:
@@ -225,31 +257,31 @@ def _files(matches: Sequence[Match]) -> tuple[Match, Lost]:
 
 def _one_kind(matches: Sequence[Match]) -> tuple[Match, Lost]:
     """The set that names the device's group first; in it the strictest action; then the strongest hash."""
-    scoped = [match for match in matches if match.stored.indicator.rbac_group_names]
+    scoped = [match for match in matches if match.rule.groups]
     pool = scoped or list(matches)
     lost = [(match, "an indicator for the device's own group decides") for match in matches if match not in pool]
-    best = min(pool, key=lambda match: (_file_rank(match), _strength(match), match.stored.id))
+    best = min(pool, key=lambda match: (_file_rank(match), _strength(match), match.rule.id))
     for match in pool:
         if match is best:
             continue
-        winning, indicator = best.stored.indicator, match.stored.indicator
-        if indicator.action is not winning.action:
-            because = f"{winning.action} beats {indicator.action} among files"
-        elif indicator.type is not winning.type:
-            because = f"{winning.type} is stronger than {indicator.type}, and supplies the alert"
+        winning, rule = best.rule, match.rule
+        if rule.action is not winning.action:
+            because = f"{winning.action} beats {rule.action} among files"
+        elif rule.type is not winning.type:
+            because = f"{winning.type} is stronger than {rule.type}, and supplies the alert"
         else:
-            because = f"indicator {best.stored.id}, which is older, says the same"
+            because = f"indicator {best.rule.id}, which is older, says the same"
         lost.append((match, because))
     return best, lost
 
 
 def _file_rank(match: Match) -> int:
-    return FILE_RANKS.get(match.stored.indicator.action, len(FILE_RANKS))
+    return FILE_RANKS.get(match.rule.action, len(FILE_RANKS))
 
 
 def _strength(match: Match) -> int:
-    return _STRENGTHS[match.stored.indicator.type]
+    return _STRENGTHS[match.rule.type]
 
 
 def _is_certificate(match: Match) -> bool:
-    return match.stored.indicator.type is ObservableType.CERTIFICATE_THUMBPRINT
+    return match.rule.type is ObservableType.CERTIFICATE_THUMBPRINT

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from indicia.domain.errors import Problem
+from indicia.domain.indicator import StoredIndicator
 from indicia.domain.observable import Observable
 from indicia.domain.verdict import Verdict
 from indicia.exporters.entity import native
@@ -17,19 +18,23 @@ def verdict_as_dict(
     verdict: Verdict,
     notes: tuple[Problem, ...],
     *,
+    indicators: Mapping[int, StoredIndicator],
     group_ids: Mapping[str, str],
     snapshot: int | None,
 ) -> dict[str, Any]:
-    """Return the verdict about *value*; ``type`` and ``canonical`` are null where it is of no type."""
+    """Return the verdict about *value*; ``type`` and ``canonical`` are null where it is of no type.
+
+    *indicators* are those that the verdict names by their number.
+    """
     return {
         "value": value.encode("utf-8", "backslashreplace").decode(),  # an argument may be bytes that are no text
         "type": None if seen is None else seen.type.value,
         "canonical": None if seen is None else seen.value,
         "action": None if verdict.action is None else verdict.action.value,
-        "winner": None if verdict.winner is None else native(verdict.winner, group_ids),
+        "winner": None if verdict.winner is None else native(indicators[verdict.winner.id], group_ids),
         "considered": [
             {
-                "indicator": native(each.match.stored, group_ids),
+                "indicator": native(indicators[each.match.rule.id], group_ids),
                 "matched_on": each.match.seen.value,
                 "outcome": each.outcome.value,
                 "because": each.because,

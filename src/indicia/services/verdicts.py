@@ -1,21 +1,23 @@
-"""Asking what the indicators decide about values, and why: straight from the store, as of now or of any moment."""
+"""Asking what the indicators decide about values, and why: now by the engine, of the past from the store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from indicia.domain.access import Actor, Permission, require
+from indicia.domain.contradictions import contradictions
 from indicia.domain.draft import NOTHING_GIVEN
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.domain.guard import Guard
 from indicia.domain.indicator import StoredIndicator
 from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable, ObservableType, Unspellable
-from indicia.domain.verdict import NO_VERDICT, Match, NetworkPrecedence, Verdict, resolve
+from indicia.domain.verdict import NO_VERDICT, Match, NetworkPrecedence, Rule, Verdict, resolve
 from indicia.importers.bare_values import SAY_TYPE, draft_of_value
+from indicia.services.engine import Engine
 from indicia.services.indicators import as_of, group_ids_in
 from indicia.store.database import Database, Transaction
 from indicia.store.selection import Selection
@@ -26,6 +28,8 @@ MOST_VALUES: Final = 10_000
 _KEYS_AT_ONCE: Final = 100_000
 #: A question of more keys is refused: 10,000 IPv6 addresses have 1.3 million, which takes some seconds.
 MOST_KEYS: Final = 2_000_000
+#: Keys for each segment of a path: by either scheme, with and without a slash at the end.
+_SITES: Final = 4
 
 
 class Explained(NamedTuple):
@@ -38,11 +42,15 @@ class Explained(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Verdicts in the order of the values, the numbers of device groups, and the changeset that they are as of."""
+    """Verdicts in the order of the values, the numbers of device groups, and the changeset that they are as of.
+
+    ``indicators`` are those that the verdicts name by their number.
+    """
 
     verdicts: list[Explained]
     group_ids: dict[str, str]
     snapshot: int | None
+    indicators: Mapping[int, StoredIndicator]
 
 
 def explain(
@@ -56,10 +64,12 @@ def explain(
     at: datetime | int | None = None,
     kind: ObservableType | None = None,
     precedence: NetworkPrecedence = NetworkPrecedence.ACTION,
+    engine: Engine | None = None,
 ) -> Explanation:
     """Return the verdict about each of *values* for a device of *group*, as of *at* where that is given.
 
     Types are detected unless *kind* is given. A value that is of no type gets no verdict and a note that says why.
+    With *engine* what is current is looked up there, as far as it can follow the store; the answers are the same.
     Raises `InvalidInput` where there is no such group, or there are too many values or too much to look up for them;
     `NotFound` where there is no such changeset.
     """
@@ -76,18 +86,27 @@ def explain(
         changeset, moment = as_of(tx, at, now)
         head = tx.changesets.head() if changeset is None else None
         snapshot = head.id if head is not None else changeset
-        selection = Selection(moment, changeset=changeset, include_expired=True)
         read = [_read(value, kind, guard) for value in values]
         parts = {seen: parts_of(seen) for _value, seen, _notes in read if seen is not None}
         if kind is None:
             _add_thumbprints(parts)
-        matched = _matched(tx, selection, parts)
+        found = _by_engine(engine, tx, parts) if engine is not None and at is None else None
+        if found is None:
+            found = _by_store(tx, Selection(moment, changeset=changeset, include_expired=True), parts)
     explained = []
     for value, seen, notes in read:
-        matches = [] if seen is None else matched[seen]
-        verdict = resolve(matches, group=group, now=moment, precedence=precedence) if matches else NO_VERDICT
+        matches = [] if seen is None else found.matches[seen]
+        verdict = NO_VERDICT
+        if matches:
+            verdict = resolve(matches, group=group, now=moment, precedence=precedence)
+            notes = (*notes, *contradictions(verdict, group=group, now=moment, precedence=precedence))
         explained.append(Explained(value, seen, verdict, notes))
-    return Explanation(explained, group_ids, snapshot)
+    return Explanation(explained, group_ids, snapshot, found.indicators)
+
+
+class _Found(NamedTuple):
+    matches: Mapping[Observable, Sequence[Match]]
+    indicators: Mapping[int, StoredIndicator]
 
 
 def _read(value: str, kind: ObservableType | None, guard: Guard) -> tuple[str, Observable | None, tuple[Problem, ...]]:
@@ -114,37 +133,59 @@ def _add_thumbprints(parts: dict[Observable, list[Observable]]) -> None:
             looked_up.append(Observable(ObservableType.CERTIFICATE_THUMBPRINT, seen.value))
 
 
-def _matched(
-    tx: Transaction, selection: Selection, parts: Mapping[Observable, Sequence[Observable]]
-) -> dict[Observable, list[Match]]:
-    """Return what matches the parts of each observable, looked up in portions: a long URL has thousands of keys."""
-    matched: dict[Observable, list[Match]] = {}
+def _by_engine(engine: Engine, tx: Transaction, parts: Mapping[Observable, Sequence[Observable]]) -> _Found | None:
+    """Return what matches by the engine, None where the store has to answer; only what matched is read from it."""
+    view = engine.within(tx)
+    if view is None:
+        return None
+    _refuse_too_much(_SITES * seen.value.count("/") for seen in parts if seen.type is ObservableType.URL)
+    match = view.matcher.match
+    matches = {seen: [Match(rule, part) for part in among for rule in match(part)] for seen, among in parts.items()}
+    rules = {each.rule.id: each.rule for found in matches.values() for each in found}
+    indicators = tx.indicators.get(sorted(rules))
+    if any(number not in indicators or Rule.of(indicators[number]) != rule for number, rule in rules.items()):
+        engine.distrust()  # a file that was altered or damaged, and nobody has verified yet
+        return None
+    return _Found(matches, indicators)
+
+
+def _by_store(tx: Transaction, selection: Selection, parts: Mapping[Observable, Sequence[Observable]]) -> _Found:
+    """Return what matches by the store, looked up in portions: a long URL has thousands of keys."""
+    matches: dict[Observable, list[Match]] = {}
+    indicators: dict[int, StoredIndicator] = {}
     portion: dict[Observable, list[tuple[Observable, Observable]]] = {}
     size = total = 0
     for seen, looked_up in parts.items():
         portion[seen] = [(part, key) for part in looked_up for key in keys_of(part)]
         size += len(portion[seen])
         total += len(portion[seen])
-        if total > MOST_KEYS:
-            message = (
-                "these values have too many parents, networks and path prefixes together; ask about fewer at a time"
-            )
-            raise InvalidInput([Problem("wrong-number-of-values", message, "values")])
+        _refuse_too_much([total])
         if size >= _KEYS_AT_ONCE:
-            matched |= _looked_up(tx, selection, portion)
+            matches |= _looked_up(tx, selection, portion, indicators)
             portion, size = {}, 0
-    return matched | _looked_up(tx, selection, portion)
+    matches |= _looked_up(tx, selection, portion, indicators)
+    return _Found(matches, indicators)
+
+
+def _refuse_too_much(keys: Iterable[int]) -> None:
+    if sum(keys) > MOST_KEYS:
+        message = "these values have too many parents, networks and path prefixes together; ask about fewer at a time"
+        raise InvalidInput([Problem("wrong-number-of-values", message, "values")])
 
 
 def _looked_up(
-    tx: Transaction, selection: Selection, portion: Mapping[Observable, Sequence[tuple[Observable, Observable]]]
+    tx: Transaction,
+    selection: Selection,
+    portion: Mapping[Observable, Sequence[tuple[Observable, Observable]]],
+    indicators: dict[int, StoredIndicator],
 ) -> dict[Observable, list[Match]]:
     keys = {(key.type, key.value) for pairs in portion.values() for _part, key in pairs}
-    found: dict[Observable, list[StoredIndicator]] = {}
+    found: dict[Observable, list[Rule]] = {}
     for stored in tx.indicators.about(keys, selection):
-        key = Observable(stored.indicator.type, stored.indicator.canonical)
-        found.setdefault(key, []).append(stored)
+        indicators[stored.id] = stored
+        rule = Rule.of(stored)
+        found.setdefault(Observable(rule.type, rule.canonical), []).append(rule)
     return {
-        seen: [Match(stored, part) for part, key in pairs for stored in found.get(key, ())]
+        seen: [Match(rule, part) for part, key in pairs for rule in found.get(key, ())]
         for seen, pairs in portion.items()
     }

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Column, Connection, Select, Table, func, insert, select, type_coerce, union_all
@@ -71,6 +71,18 @@ class Header:
     undoes: int | None = None
 
 
+class Tip(NamedTuple):
+    """Where the chain is, or was: a changeset, its hash, and the number of the next indicator."""
+
+    id: int
+    hash: bytes
+    next_id: int
+
+
+#: Where the chain is before its first changeset.
+ORIGIN: Final = Tip(0, GENESIS, 1)
+
+
 class ChangeSets:
     """Reads the chain and adds to its end."""
 
@@ -81,6 +93,18 @@ class ChangeSets:
         """Return the newest changeset, None where there is none."""
         row = self._connection.execute(select(changesets).order_by(changesets.c.id.desc()).limit(1)).first()
         return None if row is None else _record(row)
+
+    def tip(self, number: int | None = None) -> Tip | None:
+        """Return where the chain is, or was after *number*: None where there is no such changeset."""
+        query = select(changesets.c.id, changesets.c.hash, changesets.c.next_id)
+        if number is None:
+            query = query.order_by(changesets.c.id.desc()).limit(1)
+        else:
+            query = query.where(changesets.c.id == number)
+        row = self._connection.execute(query).first()
+        if row is None:
+            return None if number else ORIGIN
+        return Tip(row.id, bytes(row.hash), row.next_id)
 
     def get(self, number: int) -> ChangeSetRecord | None:
         """Return the changeset *number*, None where there is none."""

@@ -17,6 +17,7 @@ from indicia.domain.errors import Unavailable
 from indicia.store import engines
 from indicia.store.applications import Applications
 from indicia.store.changesets import ChangeSets
+from indicia.store.entries import Entries
 from indicia.store.groups import DeviceGroups
 from indicia.store.idempotency import IdempotencyKeys
 from indicia.store.imports import PlannedImports
@@ -37,6 +38,11 @@ class Transaction:
     def indicators(self) -> Indicators:
         """The indicators that are and that were."""
         return Indicators(self.connection)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """What of the indicators decides."""
+        return Entries(self.connection)
 
     @cached_property
     def changesets(self) -> ChangeSets:

@@ -143,6 +143,21 @@ def parts(connection: Connection, query: Executable, rows: int = 10_000) -> Iter
         yield list(part)
 
 
+def stream(connection: Connection, select: str, rows: int) -> Iterator[list[Any]]:
+    """Yield the rows of *select*, our own text, in lists of up to *rows* as the driver gives them, however many."""
+    if connection.dialect.name == "postgresql":
+        # A cursor with a name stays on the server; one without would bring all rows at once.
+        cursor = connection.connection.cursor("indicia_stream")
+        cursor.execute(select)
+    else:
+        cursor = connection.exec_driver_sql(select).cursor
+    try:
+        while part := cursor.fetchmany(rows):
+            yield list(part)
+    finally:
+        cursor.close()
+
+
 def bulk_insert(connection: Connection, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     """Insert *rows* into *table* by the driver itself; *table* and *columns* are names of our schema, never input."""
     if not rows:

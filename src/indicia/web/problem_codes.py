@@ -102,7 +102,7 @@ ENTRIES: Final[Mapping[str, str]] = {
     "json-array": "The file is one JSON array. Give one object a line.",
     "legacy-action": "`Alert` and `AlertAndBlock` are names of the past; they are read as Audit and BlockAndRemediate "
     "with an alert.",
-    "line-too-long": "The line has over 65,536 characters; mostly a line break or a quote is missing.",
+    "line-too-long": "The line has over 65,536 characters or bytes; mostly a line break or a quote is missing.",
     "maximum-batch-size-exceeded": "More items than one call of the compat API takes. Split them.",
     "maximum-indicators-exceeded": "More indicators would be active than `INDICIA_MAX_ACTIVE_INDICATORS` allows. "
     "Delete some, or raise it.",

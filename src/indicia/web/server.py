@@ -179,6 +179,8 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8484, first_
     with _listening(host, port) as listener, _opened(settings) as app:
         log = open_log()
         server = create_app(app, log=log)
+        if app.engine.slow_because is not None:
+            log.warning("engine.slow", why=app.engine.slow_because)
         address = _address(listener)
         lines = [address]
         if first_run:

@@ -60,7 +60,7 @@ def test_what_matches_by_the_law_is_considered(
         expected = {
             stored.id for stored in every if Observable(stored.indicator.type, stored.indicator.canonical) in keys
         }
-        assert {found.match.stored.id for found in each.verdict.considered} == expected
+        assert {found.match.rule.id for found in each.verdict.considered} == expected
 
 
 def test_forty_digits_may_be_a_file_or_a_certificate(database: Database) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from indicia.domain.errors import Unavailable
 from indicia.services import verdicts
 from indicia.web import api_verdicts
 from tests.integration.web.test_api_indicators import change, create, problem
@@ -281,3 +283,117 @@ def test_asking_changes_nothing(door: Door) -> None:
     before = door.get("/v1/changesets").json()
     ask_one(door, "evil.example")
     assert door.get("/v1/changesets").json() == before
+
+
+# -- as lines ---------------------------------------------------------------------------------------------------------
+
+NDJSON = "application/x-ndjson"
+
+
+def stream(door: Door, body: bytes, query: str = "") -> list[dict[str, Any]]:
+    reply = door.http.post(f"{PATH}{query}", content=body, headers=door.headers | {"Content-Type": NDJSON})
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["content-type"] == NDJSON
+    assert reply.content.endswith(b"\n") or not reply.content
+    return [json.loads(line) for line in reply.content.splitlines()]
+
+
+def test_a_stream_answers_line_by_line(door: Door) -> None:
+    door.group("Servers")
+    create(door, rbacGroupNames=["Servers"])
+    values = ["hxxps://evil[.]example/a", "good.example", "two words"]
+    body = b'"hxxps://evil[.]example/a"\r\n\n{"value": "good.example"}\n"two words"'
+    for group in (None, "Servers"):
+        assert stream(door, body, f"?group={group}" if group else "") == ask(door, values, group=group)
+    assert stream(door, body, "?at=1")[0]["snapshot"] == 1
+    assert stream(door, b"") == []
+
+
+def test_a_bad_line_is_told_and_the_stream_goes_on(door: Door) -> None:
+    create(door)
+    bad = [
+        b"evil.example",
+        b"5",
+        b"null",
+        b'{"value": 1}',
+        b'{"value": "a.example", "group": "x"}',
+        b"\xff",
+        b"[" * 99 + b"]" * 99,
+        b'"' + b"a" * 9_000 + b'"',
+        b'"' + b"a" * 70_000 + b'"',
+        b'"' + b"a" * 200_000 + b'"',
+        b'"\\ud800"',
+    ]
+    found = stream(door, b"\n".join(each for line in bad for each in (line, b'"evil.example"')))
+    assert [each["action"] for each in found[1::2]] == ["Block"] * len(bad)
+    assert [each["line"] for each in found[::2]] == list(range(1, 2 * len(bad), 2))
+    codes = [each["problem"]["code"] for each in found[::2]]
+    assert codes == [
+        *("not-json", "not-a-text", "not-a-text", "not-a-text", "not-a-text", "not-json", "json-too-deep"),
+        *("too-long", "line-too-long", "line-too-long", "not-json"),
+    ]
+
+
+def test_a_stream_has_no_end_that_we_know_of(door: Door) -> None:
+    create(door)
+    found = stream(door, b"".join(b'"n%d.evil.example"\n' % number for number in range(25_000)))
+    assert len(found) == 25_000
+    assert found[-1] == found[-1] | {"value": "n24999.evil.example", "action": "Block"}
+
+
+def test_a_list_may_be_answered_line_by_line_too(door: Door) -> None:
+    create(door)
+    values = [f"n{number}.evil.example" for number in range(500)]
+    headers = door.headers | {"Accept": f"text/html, {NDJSON};q=0.5"}
+    reply = door.http.post(PATH, json={"values": values}, headers=headers)
+    assert reply.headers["content-type"] == NDJSON
+    assert [json.loads(line) for line in reply.content.splitlines()] == ask(door, values)
+    problem(door.http.post(PATH, json={"values": []}, headers=headers), 400, "wrong-number-of-values")
+
+
+def test_what_is_wrong_before_the_first_line_is_an_answer_of_its_own(door: Door, folder: Path) -> None:
+    kind = {"Content-Type": NDJSON}
+    problem(door.http.post(PATH, content=b'"a.example"', headers=kind), 401, "unauthorized")
+    limited = door.as_client("Ti.ReadWrite") | kind
+    problem(door.http.post(PATH, content=b'"a.example"', headers=limited), 403, "forbidden")
+    for query, status, code in [("group=Kiosks", 400, "unknown-group"), ("at=99", 404, "not-found")]:
+        reply = door.http.post(f"{PATH}?{query}", content=b'"a.example"', headers=door.headers | kind)
+        problem(reply, status, code)
+    with open_door(folder, max_import_bytes=2_000) as small:
+        reply = small.http.post(PATH, content=b'"a.example"\n' * 1_000, headers=small.headers | kind)
+        problem(reply, 413, "body-too-large")
+
+
+def test_what_goes_wrong_later_is_the_last_line(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def failing(*arguments: Any, **more: Any) -> verdicts.Explanation:
+        asked.append(len(arguments[1]))
+        if len(asked) == 3:
+            raise Unavailable("the disk is gone")
+        return verdicts.explain(*arguments, **more)
+
+    monkeypatch.setattr(api_verdicts, "explain", failing)
+    found = stream(door, b'"a.example"\n' * 2_000)
+    assert len(found) == asked[0] + asked[1] + 1
+    assert found[-1]["problem"] == found[-1]["problem"] | {"code": "unavailable", "message": "the disk is gone"}
+
+
+def test_the_engine_of_the_server_answers(door: Door) -> None:
+    create(door)
+    assert ask_one(door, "evil.example")["action"] == "Block"
+    view = door.app.engine.current()
+    assert view is not None
+    assert len(view.matcher) == 1
+
+
+def test_a_contradiction_is_a_note(door: Door) -> None:
+    create(door)
+    create(door, action="Warn")
+    create(door, action="Audit", generateAlert=True)
+    [note] = ask_one(door, "www.evil.example")["notes"]
+    assert (note["code"], note["severity"]) == ("conflict-same-value", "warning")
+    assert note["message"] == (
+        "DomainName evil.example is stored with the actions Block (indicator 1) and Warn (indicator 2) and "
+        "Audit (indicator 3): Warn wins"
+    )

@@ -27,7 +27,8 @@ from indicia.web import server
 from indicia.web.logs import open_log
 from indicia.web.problems import STATUS
 from indicia.worker import JOBS, Worker
-from tests.wire.doors import Door, indicator, open_door
+from tests.acceptance.command_line import SCRIPT
+from tests.wire.doors import SCOPE, Door, indicator, open_door
 
 # -- errors -----------------------------------------------------------------------------------------------------------
 
@@ -222,7 +223,7 @@ def test_a_job_that_fails_is_logged_and_tried_again(folder: Path) -> None:
         failed = [line for line in log_of(door) if line["event"] == "worker.job_failed"]
         assert failed[0]["job"] == "failing"
         assert "canary of the job" in failed[0]["exception"]
-        assert list(JOBS) == ["expiry"]
+        assert list(JOBS) == ["expiry", "snapshot"]
 
 
 def test_the_worker_stops_at_once(folder: Path) -> None:
@@ -332,3 +333,32 @@ def test_a_head_of_http_that_is_nonsense_harms_nobody(serve: Callable[..., subpr
         raw.sendall(b"GET / nonsense\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 400")
     assert httpx.get(f"{address}/healthz").status_code == 200
+
+
+def test_an_edit_counts_at_once_in_a_running_server(serve: Callable[..., subprocess.Popen[str]], folder: Path) -> None:
+    """Written by the command line, asked of a server: another process of the same database."""
+    with open_door(folder) as door:
+        made = door.credentials
+    process = serve()
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": made.client_id,
+        "client_secret": made.client_secret,
+        "scope": SCOPE,
+    }
+    token = httpx.post(f"{address}/{made.tenant_id}/oauth2/v2.0/token", data=form).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    for arguments, action in [
+        (["add", "evil.example.org", "--action", "Block", "--title", "t", "--description", "d"], "Block"),
+        (["edit", "1", "--action", "Warn"], "Warn"),
+        (["delete", "1", "--yes"], None),
+        (["undo", "4"], "Warn"),  # the first changeset made the client
+    ]:
+        command = [str(SCRIPT), "--database", f"sqlite:///{folder / 'indicia.db'}", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        reply = httpx.get(f"{address}/v1/verdicts", params={"value": "a.evil.example.org"}, headers=headers)
+        assert reply.json()["action"] == action
+        assert reply.elapsed.total_seconds() < 1

@@ -13,13 +13,13 @@ from indicia.domain.indicator import Action, Status, StoredIndicator
 from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable, ObservableType
 from indicia.domain.rules import ALLOWED_ACTIONS
-from indicia.domain.verdict import Match, NetworkPrecedence, Outcome, Verdict, resolve
+from indicia.domain.verdict import Match, NetworkPrecedence, Outcome, Rule, Verdict, resolve
 from tests.unit.checking import made
 from tests.unit.indicators import NOW
 
 T = ObservableType
 SHA256, SHA1, MD5, THUMB = "0f" * 32, "1e" * 20, "2d" * 16, "3c" * 20
-Rule = tuple[str, str, str]  # type, value, action
+Given = tuple[str, str, str]  # type, value, action
 
 
 def stored(number: int, kind: str, value: str, action: str, **more: object) -> StoredIndicator:
@@ -28,14 +28,14 @@ def stored(number: int, kind: str, value: str, action: str, **more: object) -> S
     return StoredIndicator(number, indicator, 1, 1, NOW, "a", "a", "Cli", NOW, None)
 
 
-def rules(*given: Rule) -> list[StoredIndicator]:
+def rules(*given: Given) -> list[StoredIndicator]:
     return [stored(number, *rule) for number, rule in enumerate(given, 1)]
 
 
 def matched(some: list[StoredIndicator], *seen: Observable) -> list[Match]:
     """Return what matches, found the slow way."""
     return [
-        Match(each, part)
+        Match(Rule.of(each), part)
         for observable in seen
         for part in parts_of(observable)
         for each in some
@@ -119,7 +119,7 @@ def test_the_strongest_hash_supplies_the_alert() -> None:
     some = rules(("FileMd5", MD5, "Block"), ("FileSha1", SHA1, "Block"), ("FileSha256", SHA256, "Block"))
     winner = decided(some, *FILE).winner
     assert winner is not None
-    assert winner.indicator.type is T.FILE_SHA256
+    assert winner.type is T.FILE_SHA256
     # Of equal actions only: a stricter one about a weaker hash still wins.
     some = rules(("FileMd5", MD5, "Block"), ("FileSha256", SHA256, "Allowed"))
     assert decided(some, *FILE).action is Action.BLOCK
@@ -218,7 +218,7 @@ def test_laws(case: object, group: str | None, now: object, precedence: object, 
     assert sorted(each.match for each in verdict.considered) == sorted(matches)
     assert all(each.because for each in verdict.considered)
     assert count(Outcome.WON) == (verdict.winner is not None) == (count(Outcome.WON) + count(Outcome.LOST) > 0)
-    assert verdict.action == (verdict.winner.indicator.action if verdict.winner else None)
+    assert verdict.action == (verdict.winner.action if verdict.winner else None)
     # The order of the rules means nothing.
     chance.shuffle(matches)
     assert resolve(matches, group=group, now=now, precedence=precedence) == verdict  # type: ignore[arg-type] # drawn
@@ -226,8 +226,8 @@ def test_laws(case: object, group: str | None, now: object, precedence: object, 
     counting = [each.match for each in verdict.considered if each.outcome is not Outcome.IGNORED]
     again = resolve(counting, group=group, now=now, precedence=precedence)  # type: ignore[arg-type] # drawn
     assert (again.action, again.winner, again.alert) == (verdict.action, verdict.winner, verdict.alert)
-    without = [match for match in matches if match.stored.indicator.action is not Action.AUDIT]
+    without = [match for match in matches if match.rule.action is not Action.AUDIT]
     bare = resolve(without, group=group, now=now, precedence=precedence)  # type: ignore[arg-type] # drawn
     assert bare.winner == verdict.winner or verdict.action is Action.AUDIT
-    audits = [match for match in counting if match.stored.indicator.action is Action.AUDIT]
+    audits = [match for match in counting if match.rule.action is Action.AUDIT]
     assert verdict.alert == (bare.alert or bool(audits))

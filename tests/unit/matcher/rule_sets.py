@@ -23,7 +23,7 @@ GROUPS: tuple[tuple[str, ...], ...] = ((), ("Servers",), ("Servers", "Clients"),
 NETWORK = [
     *((T.DOMAIN_NAME, name) for name in ("org", "example.org", "evil.example.org", "a.evil.example.org", "example")),
     *((T.IP_ADDRESS, address) for address in ("185.220.101.7", "185.220.101.8", "2a00::7", "::")),
-    *((T.IP_RANGE, block) for block in ("185.220.101.0/24", "185.220.0.0/16", "0.0.0.0/0", "2a00::/16", "::/0")),
+    *((T.IP_RANGE, block) for block in ("185.220.101.0/24", "185.220.0.0/16", "185.0.0.0/8", "2a00::/16", "::/0")),
     (T.IP_RANGE, "185.220.101.7/32"),
     *((T.URL, f"http://evil.example.org{tail}") for tail in ("/", "/a", "/a/", "/a/b", "/a?q", ":8080/a", ":443/")),
     *((T.URL, f"https://evil.example.org{tail}") for tail in ("/", "/a", "/a/b/", "/a/b?q=1", ":80/")),

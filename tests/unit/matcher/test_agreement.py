@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indicia.domain.indicator import Action
 from indicia.domain.matching import parts_of
-from indicia.domain.observable import detect
-from indicia.domain.verdict import Match, NetworkPrecedence, resolve
+from indicia.domain.observable import ObservableType, detect
+from indicia.domain.verdict import Match, NetworkPrecedence, Rule, resolve
 from indicia.matcher.layered import Layered
 from indicia.matcher.lookup import COMPILED, Contents, Mapped, Matcher, fill, in_memory
 from indicia.matcher.reference import Reference
@@ -146,3 +147,15 @@ def test_a_row_that_refers_to_nothing_is_refused() -> None:
         in_memory(contents, SECRET)
     with pytest.raises(ValueError, match="indicator 1 refers to decision 5"):
         Reference.of_rows(contents.pieces, contents.rulings, contents.decisions)
+
+
+@pytest.mark.parametrize("make", MATCHERS)
+def test_the_widest_networks(make: Maker) -> None:
+    rules = [
+        Rule(number, ObservableType.IP_RANGE, block, Action.AUDIT)
+        for number, block in enumerate(("0.0.0.0/0", "128.0.0.0/1", "::/0", "8000::/1"), 1)
+    ]
+    matcher = make(contents_of(rules))
+    for seen in SEEN_NETWORK:
+        expected = [match.rule for match in naive(rules, seen)]
+        assert sorted(rule for part in parts_of(seen) for rule in matcher.match(part)) == sorted(expected)
