@@ -9,7 +9,7 @@ from indicia.domain.observable import Observable
 from indicia.domain.verdict import Match, Rule
 
 if TYPE_CHECKING:
-    from indicia.matcher._kernel import Snapshot
+    from indicia.matcher import _kernel
     from indicia.matcher.lookup import Matcher
 
 
@@ -34,7 +34,7 @@ class Layered:
         dead = self._dead
         return [match for match in self._base.check(text) if match.rule.id not in dead] + self._overlay.check(text)
 
-    def scanners(self) -> list[Snapshot] | None:
+    def scanners(self) -> list[_kernel.Snapshot] | None:
         """Return the snapshots to find candidate records with, None where there are none for a part of it.
 
         A candidate may be one by an indicator that is dead: `match` decides.

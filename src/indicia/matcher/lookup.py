@@ -14,7 +14,6 @@ from indicia.matcher.rules import TYPES, DamagedSnapshot, Rulings
 
 if TYPE_CHECKING:
     from indicia.matcher import _kernel
-    from indicia.matcher._kernel import Snapshot
 else:
     try:
         from indicia.matcher import _kernel
@@ -44,7 +43,7 @@ class Matcher(Protocol):
     def check(self, text: str) -> list[Match]:
         """Return what matches a value as `domain.observable.detect` reads it and `parts_of` takes it apart."""
 
-    def scanners(self) -> list[Snapshot] | None:
+    def scanners(self) -> list[_kernel.Snapshot] | None:
         """Return the snapshots to find candidate records of a log with; None: every record is a candidate."""
 
 
@@ -61,7 +60,7 @@ class Contents(NamedTuple):
 class Mapped:
     """A snapshot of the kernel, mapped from a file or in memory."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: _kernel.Snapshot) -> None:
         """Take over *snapshot*; raises `DamagedSnapshot` where its rulings cannot be read."""
         self.snapshot = snapshot
         self._rulings = Rulings.from_bytes(snapshot.about)
@@ -91,7 +90,7 @@ class Mapped:
             return [Match(rule, part) for part in parts for rule in self.match(part)]
         return [Match(rule, _part(parts, rule)) for rule in map(self._rulings.rule, entries)]
 
-    def scanners(self) -> list[Snapshot]:
+    def scanners(self) -> list[_kernel.Snapshot]:
         """Return the one snapshot."""
         return [self.snapshot]
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from indicia.matcher import _kernel
-    from indicia.matcher._kernel import Snapshot
 else:
     try:
         from indicia.matcher import _kernel
@@ -29,7 +28,12 @@ class Prefilter:
     """
 
     def __init__(
-        self, snapshots: Sequence[Snapshot] | None, *, json: bool = False, comments: bool = False, csv: bool = False
+        self,
+        snapshots: Sequence[_kernel.Snapshot] | None,
+        *,
+        json: bool = False,
+        comments: bool = False,
+        csv: bool = False,
     ) -> None:
         """*json*, *comments* and *csv* say how records are written, as `_kernel.Scanner` has it."""
         self._csv = csv
