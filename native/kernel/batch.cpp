@@ -23,7 +23,7 @@ __attribute__((noinline)) i64 confirm_key(const Table &t, std::size_t width, con
 #define INDICIA_NAME match_baseline
 #define INDICIA_TARGET
 #define INDICIA_MAY_HOLD may_hold
-#include "match_keys.inc"
+#include "match_keys_body.hpp"
 #undef INDICIA_NAME
 #undef INDICIA_TARGET
 #undef INDICIA_MAY_HOLD
@@ -40,7 +40,7 @@ __attribute__((target("avx2"), always_inline)) inline bool may_hold_avx2(const L
 #define INDICIA_NAME match_avx2
 #define INDICIA_TARGET __attribute__((target("avx2,bmi2")))
 #define INDICIA_MAY_HOLD may_hold_avx2
-#include "match_keys.inc"
+#include "match_keys_body.hpp"
 #undef INDICIA_NAME
 #undef INDICIA_TARGET
 #undef INDICIA_MAY_HOLD
