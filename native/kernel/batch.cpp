@@ -59,12 +59,15 @@ __attribute__((target("avx2"), always_inline)) inline bool decode_32(const byte 
     return true;
 }
 
+constexpr std::size_t DIGITS_AHEAD = 4096;
+
 template <std::size_t WIDTH>
 __attribute__((target("avx2"))) std::size_t decode_keys_avx2(const Text *texts, std::size_t n, byte *keys, u32 *rows) {
     std::size_t count = 0;
     for (std::size_t i = 0; i < n; i++) {
         const byte *digits = bytes_of(texts[i]);
         byte *key = keys + WIDTH * count;
+        prefetch(digits + DIGITS_AHEAD);  // most columns lie in memory one after the other
         if (texts[i].size() != 2 * WIDTH || !decode_32(digits, key)) continue;
         if (WIDTH > 16 && !decode_32(digits + 2 * WIDTH - 32, key + WIDTH - 16)) continue;  // may overlap
         rows[count++] = static_cast<u32>(i);
