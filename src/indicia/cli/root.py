@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, Lazy]] = {
     "delete": Lazy(_INDICATORS, "indicators", "Delete indicators."),
     "release": Lazy(_INDICATORS, "indicators", "Enforce indicators that are held."),
     "check": Lazy(_INDICATORS, "checking", "Tell what would happen to values, and why."),
+    "scan": Lazy(_INDICATORS, "scanning", "Find what indicators decide about in logs."),
     "history": Lazy(_PAST, "changes", "Show what was changed, by whom and why."),
     "undo": Lazy(_PAST, "changes", "Take a changeset back."),
     "verify": Lazy(_PAST, "changes", "Prove that the history was not altered."),

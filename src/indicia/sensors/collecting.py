@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from indicia.domain.event import Event, Seen
 from indicia.domain.observable import Observable
+from indicia.domain.precedence import NETWORK_TYPES
 from indicia.sensors.records import Leaf
 from indicia.sensors.values import Found, Reader, anything, free_text
 
@@ -44,15 +45,15 @@ class Collector:
     """Gathers what the fields of one record hold into subjects, in the order in which they are met."""
 
     def __init__(self) -> None:
-        self._together: dict[tuple[str, int], dict[Observable, Seen]] = {}
+        # A verdict is about a file or about a connection: what a crafted field holds of the other is kept apart.
+        self._together: dict[tuple[str, int, bool], dict[Observable, Seen]] = {}
         self._alone: dict[Observable, Seen] = {}
 
     def add(self, field: str, found: Found, subject: str | None = None, place: int = 0) -> None:
         """Add what *field* holds: to the *subject* in that *place*, or each by itself."""
-        if not found:
-            return
-        into = self._alone if subject is None else self._together.setdefault((subject, place), {})
         for one in found:
+            of_network = one.type in NETWORK_TYPES
+            into = self._alone if subject is None else self._together.setdefault((subject, place, of_network), {})
             if one not in into and len(into) < MOST_SEEN:
                 into[one] = Seen(field, one)
 
