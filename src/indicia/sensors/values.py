@@ -49,6 +49,9 @@ _SCHEME: Final = re.compile("https?://", re.IGNORECASE | re.ASCII)
 # One that begins another URL inside a URL: behind a word, the word before would be cut short.
 _INNER: Final = re.compile("(?<![A-Za-z0-9._-])https?://", re.IGNORECASE | re.ASCII)
 _AFTER_URL: Final = ".,;:!?)]}'\""
+# What follows a drive or another part of a path: a folder, a file or an account (CORP\j.doe), never a host. The host of
+# \\host\share follows no path.
+_IN_PATH: Final = re.compile(r"(?:(?<=[A-Za-z0-9_.~%)$-])\\++|(?<=:)\\(?!\\))[A-Za-z0-9._-]*+")
 # Two colons with at most one group between: every IPv6 address and every thumbprint has them, most texts do not.
 _COLONS: Final = re.compile(":(?::|[0-9A-Fa-f]{1,4}:)").search
 _COLON_RUN: Final = re.compile("(?<![0-9A-Fa-f:.])[0-9A-Fa-f.]*+:[0-9A-Fa-f.]*+:[0-9A-Fa-f:.]*+")
@@ -56,7 +59,7 @@ _IMPHASH: Final = re.compile(r"IMPHASH=[0-9A-Fa-f]{32}(?=[\s,;\"']|\Z)")
 _LONGEST_RUN: Final = 63  # a thumbprint has 59, and a little around it
 _IS_WORD: Final = re.compile("[A-Za-z0-9_-]").fullmatch
 _HOST_AND_PORT: Final = re.compile(r"([^:\[\]]{1,1024}+|\[[0-9A-Fa-f:.]{2,45}+\])(?::([0-9]{1,5}))?").fullmatch
-_PREFIXED_HASH: Final = re.compile(r"(?:([A-Za-z0-9]{1,32}+)[=:])?\s*+([0-9A-Fa-f]{32,64}+)").fullmatch
+_PREFIXED_HASH: Final = re.compile(r"(?:([A-Za-z0-9]{1,32}+)[=:])?[ \t\n\r\f\v]*+([0-9A-Fa-f]{32,64}+)").fullmatch
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _FILE_HASHES: Final = frozenset({"", "md5", "sha1", "sha256"})
 
@@ -220,10 +223,12 @@ def _is_file_name(found: Observable) -> bool:
 
 
 def free_text(text: str) -> Found:
-    """Return the URLs, addresses, names with a dot, hashes and thumbprints with colons in *text*, each once.
+    r"""Return the URLs, addresses, names with a dot, hashes and thumbprints with colons in *text*, each once.
 
     >>> [each.value for each in free_text("curl -s http://evil.example/a, then 192.0.2.1:443 (ntdll.dll).")]
     ['http://evil.example/a', '192.0.2.1']
+    >>> [each.value for each in free_text(r"C:\Windows\Microsoft.NET\a.exe \\\\files.example\share as CORP\j.doe")]
+    ['files.example']
     """
     text = text[:LONGEST_TEXT]
     found: dict[Observable, None] = {}
@@ -231,6 +236,8 @@ def free_text(text: str) -> Found:
         text = _take_urls(text, found)
     if "IMPHASH=" in text:  # Sysmon's messages have it beside the hashes of the file, whose length it has
         text = _IMPHASH.sub("IMPHASH", text)
+    if "\\" in text:
+        text = _IN_PATH.sub(" ", text)
     if _COLONS(text):
         _take_colon_runs(text, found)
     for token in text.translate(_SPACED).split(" "):
