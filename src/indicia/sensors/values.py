@@ -236,10 +236,10 @@ def free_text(text: str) -> Found:
         text = _take_urls(text, found)
     if "IMPHASH=" in text:  # Sysmon's messages have it beside the hashes of the file, whose length it has
         text = _IMPHASH.sub("IMPHASH", text)
-    if "\\" in text:
-        text = _IN_PATH.sub(" ", text)
     if _COLONS(text):
         _take_colon_runs(text, found)
+    if "\\" in text:
+        text = _IN_PATH.sub(" ", text)
     for token in text.translate(_SPACED).split(" "):
         if "." in token or len(token) in HASH_OF_LENGTH:
             _take_token(token, found)
