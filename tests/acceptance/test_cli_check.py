@@ -50,6 +50,9 @@ def values_of(done: Finished) -> list[tuple[str, str | None]]:
     return [(each["value"], each["action"]) for each in done.json]
 
 
+ABOVE = "above it or by another scheme"
+
+
 class TestWhatIsPrinted:
     def test_the_winner_the_losers_and_how_the_value_was_read(self, terminal: Terminal) -> None:
         add(terminal, "evil.example", "Block", "--generate-alert", title="Phishing kit")
@@ -58,6 +61,7 @@ class TestWhatIsPrinted:
         assert done.out.splitlines() == [
             "hxxps://login[.]evil[.]example/a  (Url https://login.evil.example/a)",
             "  Warn, by indicator 2: Fake login, with an alert",
+            f"  tried   https://login.evil.example/a and 5 URLs {ABOVE}; login.evil.example, evil.example, example",
             "  won     2 Warn login.evil.example: it comes first of the 2 that count",
             "  lost    1 Block evil.example: Warn beats Block among names, addresses and URLs",
             "  note    read as https://login.evil.example/a (hxxps -> https, [.] -> .)",
@@ -65,10 +69,14 @@ class TestWhatIsPrinted:
         assert done.err == ""
 
     def test_nothing_matches_and_nothing_decides_are_told_apart(self, stocked: Terminal) -> None:
-        assert stocked.ok("check", "good.example").out.splitlines()[1:] == ["  nothing: no indicator matches"]
+        assert stocked.ok("check", "good.example").out.splitlines()[1:] == [
+            "  nothing: no indicator matches",
+            "  tried   good.example, example",
+        ]
         lines = stocked.ok("check", "some.name.org").out.splitlines()[1:]
         assert lines == [
             "  nothing: no indicator decides",
+            "  tried   some.name.org, name.org, org",
             "  ignored 5 Block org: it is held by the guard until somebody releases it",
         ]
 

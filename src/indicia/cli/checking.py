@@ -15,7 +15,8 @@ import click
 from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
 from indicia.cli.output import OK, ROWS_REFUSED, clean, number, show, show_json
 from indicia.cli.parameters import Moment, Name
-from indicia.domain.observable import ObservableType
+from indicia.domain.matching import keys_of, parts_of
+from indicia.domain.observable import Observable, ObservableType
 
 if TYPE_CHECKING:
     from indicia.domain.indicator import StoredIndicator
@@ -85,7 +86,7 @@ def check_command(
         show_json([verdict_as_dict(*each, **more) for each in verdicts])
     else:
         for each in found.verdicts:
-            _show(each, found.indicators)
+            _show(each, found.indicators, detected=kind is None)
     unread = sum(each.seen is None for each in found.verdicts)
     if unread:
         invocation.tell(f"{number(unread, 'value is', 'values are')} of no type that is known")
@@ -108,18 +109,41 @@ def _lines(path: Path) -> Iterator[str]:
                 yield text
 
 
-def _show(explained: Explained, indicators: Mapping[int, StoredIndicator]) -> None:
+def _show(explained: Explained, indicators: Mapping[int, StoredIndicator], *, detected: bool) -> None:
     value, seen, verdict, notes = explained
     read = "of no type" if seen is None else f"{seen.type} {clean(seen.value)}"
     show(f"{clean(value)}  ({read})")
     if verdict.winner is not None:
         alert = ", with an alert" if verdict.alert else ""
         title = indicators[verdict.winner.id].indicator.title
-        show(f"  {verdict.action}, by indicator {verdict.winner.id}: {clean(title)}{alert}")
+        ends = verdict.winner.expires_at
+        until = "" if ends is None else f", until {ends:%Y-%m-%dT%H:%M:%SZ}"
+        show(f"  {verdict.action}, by indicator {verdict.winner.id}: {clean(title)}{alert}{until}")
     elif seen is not None:
         show("  nothing: no indicator decides" if verdict.considered else "  nothing: no indicator matches")
+    if seen is not None:
+        show(f"  tried   {clean(_tried(seen, detected=detected))}")
     for match, outcome, because in sorted(verdict.considered, key=lambda each: (each.outcome != "won", each.outcome)):
         rule = f"{match.rule.id} {match.rule.action} {clean(match.rule.canonical)}"
         show(f"  {outcome:<8}{rule}: {because}")
     for note in notes:
         show(f"  note    {clean(note.message)}")
+
+
+def _tried(seen: Observable, *, detected: bool) -> str:
+    """Return the values that *seen* was looked up as; of long lists how many."""
+    tried = []
+    for part in parts_of(seen):
+        above = [key.value for key in keys_of(part)][1:]
+        match part.type:
+            case ObservableType.DOMAIN_NAME if above:
+                tried.append(", ".join([part.value, *above]))
+            case ObservableType.IP_ADDRESS | ObservableType.IP_RANGE:
+                tried.append(f"{part.value} and the networks around it")
+            case ObservableType.URL if above:
+                tried.append(f"{part.value} and {number(len(above), 'URL', 'URLs')} above it or by another scheme")
+            case ObservableType.FILE_SHA1 if detected:
+                tried.append(f"{part.value}, of a file and of a certificate")
+            case _:
+                tried.append(part.value)
+    return "; ".join(tried)
