@@ -16,9 +16,38 @@ template <std::size_t WIDTH> __attribute__((always_inline)) inline u64 key_hash(
     return mix(load64(key) ^ k.s[0], load64(key + 8) ^ k.s[1]) ^ mix(load64(key + 16) ^ k.s[2], load64(key + 24) ^ k.s[3]);
 }
 
-__attribute__((noinline)) i64 confirm_key(const Table &t, std::size_t width, const Line *line, u16 tag, const byte *key) {
-    return t.lines.confirm(line, tag, [&](u64 at) { return std::memcmp(t.keys + width * at, key, width) == 0; });
-}
+// Keys whose tag was found: their full keys are asked for, and compared some keys later.
+struct Promises {
+    static constexpr std::size_t MOST = 16;
+    const Table &t;
+    std::size_t width;
+    const byte *keys;
+    std::vector<KeyHit> &out;
+    struct {
+        const Line *line;
+        u64 row;
+        u16 tag;
+    } waiting[MOST];
+    std::size_t count = 0;
+
+    __attribute__((noinline)) void add(const Line *line, u16 tag, u64 row) {
+        if (u32 found = matching(line, tag)) {
+            u64 at = (line->base & ~Line::OVERFLOW) + static_cast<u64>(__builtin_ctz(found));
+            if (at < t.lines.count) prefetch(t.keys + width * at);
+        }
+        waiting[count++] = {line, row, tag};
+        if (count == MOST) confirm();
+    }
+
+    void confirm() {
+        for (std::size_t i = 0; i < count; i++) {
+            const byte *key = keys + width * waiting[i].row;
+            i64 at = t.lines.confirm(waiting[i].line, waiting[i].tag, [&](u64 k) { return std::memcmp(t.keys + width * k, key, width) == 0; });
+            if (at != NOT_FOUND) out.push_back({waiting[i].row, static_cast<u32>(at)});
+        }
+        count = 0;
+    }
+};
 
 #define INDICIA_NAME match_baseline
 #define INDICIA_TARGET
@@ -59,7 +88,28 @@ __attribute__((target("avx2"), always_inline)) inline bool decode_32(const byte 
     return true;
 }
 
+// 64 digits into 32 bytes.
+__attribute__((target("avx512f,avx512bw"), always_inline)) inline bool decode_64(const byte *digits, byte *out) {
+    __m512i c = _mm512_loadu_si512(digits), lower = _mm512_or_si512(c, _mm512_set1_epi8(0x20));
+    __mmask64 digit = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(c, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
+    __mmask64 letter = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(lower, _mm512_set1_epi8('a')), _mm512_set1_epi8(6));
+    if ((digit | letter) != ~0ull) return false;
+    __m512i nibbles = _mm512_sub_epi8(lower, _mm512_mask_blend_epi8(digit, _mm512_set1_epi8('a' - 10), _mm512_set1_epi8('0')));
+    __m512i pairs = _mm512_maddubs_epi16(nibbles, _mm512_set1_epi16(0x0110));
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(out), _mm512_cvtepi16_epi8(pairs));
+    return true;
+}
+
 constexpr std::size_t DIGITS_AHEAD = 4096;
+
+__attribute__((target("avx512f,avx512bw"))) std::size_t decode_keys_avx512(const Text *texts, std::size_t n, byte *keys, u32 *rows) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < n; i++) {
+        prefetch(bytes_of(texts[i]) + DIGITS_AHEAD);
+        if (texts[i].size() == 64 && decode_64(bytes_of(texts[i]), keys + 32 * count)) rows[count++] = static_cast<u32>(i);
+    }
+    return count;
+}
 
 template <std::size_t WIDTH>
 __attribute__((target("avx2"))) std::size_t decode_keys_avx2(const Text *texts, std::size_t n, byte *keys, u32 *rows) {
@@ -102,6 +152,7 @@ void match_keys(const Snapshot &snapshot, TableId id, const byte *keys, std::siz
 std::size_t decode_keys(const Text *texts, std::size_t n, std::size_t width, byte *keys, u32 *rows) {
 #if defined(__x86_64__)
     if (runs(Code::AVX2)) {
+        if (width == 32 && runs(Code::AVX512)) return decode_keys_avx512(texts, n, keys, rows);
         if (width == 32) return decode_keys_avx2<32>(texts, n, keys, rows);
         if (width == 20) return decode_keys_avx2<20>(texts, n, keys, rows);
         if (width == 16) return decode_keys_avx2<16>(texts, n, keys, rows);

@@ -10,14 +10,14 @@ INDICIA_TARGET void INDICIA_NAME(const Table &t, const Secret secret, const byte
     } asked[AHEAD];
     const Line *lines = t.lines.lines;
     const u64 buckets = t.lines.buckets;
+    Promises promises{t, WIDTH, keys, out};
     const std::size_t lead = n < AHEAD ? n : AHEAD;
     for (std::size_t i = 0; i < n + lead; i++) {
         if (__builtin_expect(i >= lead, 1)) {
             const Asked &was = asked[(i - lead) % AHEAD];
-            if (__builtin_expect(INDICIA_MAY_HOLD(was.line, static_cast<u16>(was.tag)), 0)) {
-                i64 at = confirm_key(t, WIDTH, was.line, static_cast<u16>(was.tag), keys + WIDTH * (i - lead));
-                if (at != NOT_FOUND) out.push_back({i - lead, static_cast<u32>(at)});
-            }
+            // What a tag promises is confirmed later: by then the key is at hand.
+            if (__builtin_expect(INDICIA_MAY_HOLD(was.line, static_cast<u16>(was.tag)), 0))
+                promises.add(was.line, static_cast<u16>(was.tag), i - lead);
         }
         if (__builtin_expect(i < n, 1)) {
             // The lines asked for at random keep the processor from fetching the keys ahead by itself.
@@ -28,4 +28,5 @@ INDICIA_TARGET void INDICIA_NAME(const Table &t, const Secret secret, const byte
             asked[i % AHEAD] = {line, tag_of(hash)};
         }
     }
+    promises.confirm();
 }

@@ -23,6 +23,8 @@ inline bool separates(byte c) {
     }
 }
 
+inline bool is_ascii_token(byte c) { return is_lower(c | 0x20) || is_digit(c) || c == '.' || c == '-' || c == '_'; }
+
 // Whether an escaped character between two tokens leaves both as they are: \u003c, \u0026, \u000a ...
 inline bool is_harmless(u32 code) {
     if (code <= 0x20) return true;
@@ -34,6 +36,15 @@ inline bool is_harmless(u32 code) {
         return false;
     }
 }
+
+// Whether p[0..3) is a full stop of Chinese or Japanese, which is one in a name, too.
+inline bool is_wide_dot(const byte *p) {
+    u32 three = static_cast<u32>(p[0]) << 16 | static_cast<u32>(p[1]) << 8 | p[2];
+    return three == 0xe38082 || three == 0xefbc8e || three == 0xefbda1;
+}
+
+// The length of the mark that files of UTF-8 may begin with, where it stands at p.
+inline std::size_t mark_at(const byte *p, std::size_t n) { return n >= 3 && p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0; }
 
 // Bit i of a word of a mask of the neighbours: what stands after, or before, each byte.
 template <u64 Masks::*M> inline u64 next_of(const Masks *m, std::size_t w) { return m[w].*M >> 1 | m[w + 1].*M << 63; }
@@ -134,11 +145,22 @@ std::size_t Scanner::whole(const byte *data, std::size_t n) const {
     return end;
 }
 
-std::size_t Scanner::chunk_end(const byte *data, std::size_t n, std::size_t start) const {
+std::size_t Scanner::chunk_end(const byte *data, std::size_t n, std::size_t start, bool &torn) const {
+    torn = false;
     if (n - start <= CHUNK) return n;
     std::size_t end = start + CHUNK;
     for (std::size_t at = end; at > end - LOOK_BACK; at--)
         if (separates(data[at - 1])) return at;
+    // What follows a colon or a backslash, and what stands before one, is looked at across cuts.
+    for (std::size_t at = end; at > end - LOOK_BACK; at--) {
+        byte c = data[at - 1];
+        bool is_token = is_ascii_token(c);
+        if (data[at] == '\\' || !(is_token || c == ':' || c == '\\' || c >= 0x80)) {
+            torn = false;
+            return at;
+        }
+        torn |= !is_token;  // nothing is found in a token of such a length
+    }
     return end;
 }
 
@@ -151,7 +173,9 @@ i64 Scanner::scan(const byte *data, std::size_t n, std::vector<Span> &out) const
     w.hashes.reserve(PENDING + 256);
     i64 lines = 0;
     for (std::size_t start = 0; start < n;) {
-        std::size_t end = chunk_end(data, n, start);
+        bool torn;
+        std::size_t end = chunk_end(data, n, start, torn);
+        if (torn) w.marks.push_back(end - 1);  // what is cut here would not be seen
         w.start = start;
         w.length = end - start;
         w.words = (w.length + 63) / 64;
@@ -196,8 +220,8 @@ void Scanner::hashes(Work &w) const {
             if (p < done) continue;
             std::size_t begin = w.run_begin<&Masks::token>(p), end = w.run_end<&Masks::token>(p);
             done = end;
+            if (begin >= end) continue;  // a borrow from the quarter before: p holds no token
             while (end > begin && w.chunk()[end - 1] == '.') end--;
-            while (end > begin && w.chunk()[begin] == '.') begin++;
             hash_token(w, begin, end);
             if (w.before(begin) == '\\')
                 for (std::size_t cut : {1, 3, 5})
@@ -208,6 +232,8 @@ void Scanner::hashes(Work &w) const {
 
 void Scanner::hash_token(Work &w, std::size_t begin, std::size_t end) const {
     constexpr TableId by_length[2][3] = {{T_SHA256, T_SHA1, T_MD5}, {T_SHA256, T_THUMBPRINT, T_MD5}};
+    begin += mark_at(w.chunk() + begin, end - begin);
+    while (begin < end && w.chunk()[begin] == '.') begin++;
     std::size_t n = end - begin;
     int which = n == 64 ? 0 : n == 40 ? 1 : n == 32 ? 2 : -1;
     Work::Hash h;
@@ -465,6 +491,7 @@ void Scanner::thumbprint(Work &w, std::size_t begin, std::size_t end) const {
 
 // \uXXXX and \xXX: where the character could belong to a value, the raw bytes do not show the value.
 void Scanner::escapes(Work &w) const {
+    std::size_t run_end = 0;  // of the run of token characters and escapes that was looked at last
     for (std::size_t i = 1; i <= w.words; i++) {
         u64 found = w.masks[i].backslash & (next_of<&Masks::escape>(w.masks, i) | (i == w.words ? w.masks[i].backslash : 0));
         for (; found; found &= found - 1) {
@@ -479,20 +506,43 @@ void Scanner::escapes(Work &w) const {
                 code = code << 4 | static_cast<u32>(value & 15);
             }
             if (!is_escape || is_harmless(code)) continue;
-            if (code < 0x80 || any_single_ || is_in_a_name(w, p, code)) w.mark(p);
+            if (code < 0x80 || any_single_ || is_dot(w, p, code)) {
+                w.mark(p);
+            } else if (p >= run_end && is_in_a_name(w, p, run_end)) {
+                w.mark(p);
+            }
         }
     }
 }
 
-// A letter of another script makes a name only where a dot stands in the same run of token characters and escapes.
-bool Scanner::is_in_a_name(const Work &w, std::size_t p, u32 code) const {
+// Whether the escape at p, of `code`, is a full stop of Chinese or Japanese: one character, or three bytes each as \xNN.
+bool Scanner::is_dot(const Work &w, std::size_t p, u32 code) const {
     if (code == 0x3002 || code == 0xff0e || code == 0xff61) return true;
+    if (code != 0xe3 && code != 0xef) return false;
+    byte three[3] = {static_cast<byte>(code), 0, 0};
+    for (std::size_t i = 1; i < 3; i++) {
+        std::size_t at = p + 4 * i;
+        int high = hex_value(w.after(at + 2)), low = hex_value(w.after(at + 3));
+        if (w.after(at) != '\\' || w.after(at + 1) != 'x' || high < 0 || low < 0) return false;
+        three[i] = static_cast<byte>(high << 4 | low);
+    }
+    return is_wide_dot(three);
+}
+
+// A letter of another script makes a name only where a dot stands in the same run of token characters and escapes.
+bool Scanner::is_in_a_name(const Work &w, std::size_t p, std::size_t &run_end) const {
     auto belongs = [](byte c) { return is_lower(c | 0x20) || is_digit(c) || c == '-' || c == '_' || c == '\\' || c >= 0x80; };
-    std::size_t back = p, ahead = p + 1;
-    while (back > 0 && p - back < LONGEST_AUTHORITY && belongs(w.chunk()[back - 1])) back--;
-    while (ahead - p < LONGEST_AUTHORITY && belongs(w.after(ahead))) ahead++;
-    bool dot_before = back > 0 && w.chunk()[back - 1] == '.', dot_after = w.after(ahead) == '.' && (belongs(w.after(ahead + 1)) || w.after(ahead + 1) == '.');
-    return dot_before || dot_after || p - back == LONGEST_AUTHORITY || ahead - p == LONGEST_AUTHORITY;
+    const byte *d = w.data;
+    std::size_t at = w.start + p, back = at, ahead = at + 1;
+    bool dot = false;
+    for (; back > 0 && at - back < LONGEST_AUTHORITY && belongs(d[back - 1]); back--)
+        dot |= d[back - 1] >= 0x80 && back + 2 <= w.size && is_wide_dot(d + back - 1);
+    for (; ahead < w.size && ahead - at < LONGEST_AUTHORITY && belongs(d[ahead]); ahead++)
+        dot |= d[ahead] >= 0x80 && ahead + 3 <= w.size && is_wide_dot(d + ahead);
+    dot |= back > 0 && d[back - 1] == '.';
+    dot |= ahead + 1 < w.size && d[ahead] == '.' && (belongs(d[ahead + 1]) || d[ahead + 1] == '.');
+    run_end = ahead - w.start;
+    return dot || at - back == LONGEST_AUTHORITY || ahead - at == LONGEST_AUTHORITY;
 }
 
 // Tokens of other scripts that hold a dot of any kind: international names.
@@ -507,9 +557,7 @@ void Scanner::other_scripts(Work &w) const {
                 const byte *c = w.chunk();
                 auto is_dot = [&](std::size_t at) {
                     if (c[at] == '.') return true;
-                    if (at + 3 > end) return false;
-                    u32 three = static_cast<u32>(c[at]) << 16 | static_cast<u32>(c[at + 1]) << 8 | c[at + 2];
-                    return three == 0xe38082 || three == 0xefbc8e || three == 0xefbda1;
+                    return at + 3 <= end && is_wide_dot(c + at);
                 };
                 std::size_t last = end;
                 while (last > begin && c[last - 1] == '.') last--;
@@ -533,7 +581,8 @@ void Scanner::authorities(Work &w) const {
         for (u64 found = colons & after; found; found &= found - 1) {
             std::size_t p = (i - 1) * 64 + static_cast<std::size_t>(__builtin_ctzll(found)) + 1;
             int slashes = 0;
-            while (w.after(p) == '/' || w.after(p) == '\\') slashes += w.after(p++) == '/';
+            while (w.after(p) == '/' || (w.after(p) == '\\' && w.after(p + 1) != 'u' && w.after(p + 1) != 'x'))
+                slashes += w.after(p++) == '/';
             if (slashes >= 2) authority(w, p);
         }
     }
@@ -542,19 +591,24 @@ void Scanner::authorities(Work &w) const {
 void Scanner::authority(Work &w, std::size_t at) const {
     const byte *p = w.data + w.start + at;
     std::size_t left = std::min(w.size - std::min(w.size, w.start + at), LONGEST_AUTHORITY), n = 0;
-    bool strange = false, bracket = false, dot = false;
+    bool strange = left && *p == '\\', bracket = false, dot = false;  // a backslash at the front is an escape
     std::size_t host_end = 0, last_label = 0;
     for (; n < left; n++) {
         byte c = p[n];
-        if (c == '/' || c == '?' || c == '#' || c == '\\' || c == '@' || separates(c)) break;
+        if (c == '/' || c == '?' || c == '#' || separates(c)) break;
+        if (c == '\\') {  // the path, or an escape of what is no ASCII
+            byte kind = w.after(at + n + 1), first = w.after(at + n + 2);
+            strange |= kind == 'x' && first >= '8';
+            strange |= kind == 'u' && (first != '0' || w.after(at + n + 3) != '0' || w.after(at + n + 4) >= '8');
+            break;
+        }
         if (c == '[') bracket = true;
         if (c == ':' && !host_end) host_end = n;
         if (c == '.' && !host_end) {
             dot = true;
             last_label = n + 1;
         }
-        bool plain = is_lower(c | 0x20) || is_digit(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
-        strange |= !plain || c >= 0x80;
+        strange |= !(is_ascii_token(c) || c == ':' || c == '[' || c == ']');
     }
     if (strange || n == LONGEST_AUTHORITY) {
         w.mark(at ? at - 1 : 0);
@@ -562,7 +616,7 @@ void Scanner::authority(Work &w, std::size_t at) const {
     }
     if (bracket) return;
     if (!host_end) host_end = n;
-    while (host_end && p[host_end - 1] == '.') host_end--;
+    while (host_end && (p[host_end - 1] == '.' || p[host_end - 1] == ']')) host_end--;  // of the text around
     if (host_end == 0) return;
     if (!dot || last_label >= host_end) {
         last_label = 0;
@@ -578,10 +632,13 @@ void Scanner::authority(Work &w, std::size_t at) const {
 }
 
 void Scanner::comment_lines(Work &w) const {
-    if (w.start == 0 && w.size && w.data[0] == '#') w.mark(0);
-    w.each(&Masks::newline, [&](std::size_t p) {
-        if (w.after(p + 1) == '#') w.mark(p + 1);
-    });
+    auto look = [&](std::size_t p) {
+        std::size_t at = std::min(w.size, w.start + p);
+        at += mark_at(w.data + at, w.size - at);
+        if (at < w.size && w.data[at] == '#') w.mark(p);
+    };
+    if (w.start == 0) look(0);
+    w.each(&Masks::newline, [&](std::size_t p) { look(p + 1); });
 }
 
 // -- records ----------------------------------------------------------------------------------------------------------

@@ -31,13 +31,15 @@ class Scanner {
 
   private:
     struct Work;
-    std::size_t chunk_end(const byte *data, std::size_t n, std::size_t start) const;
+    // Where the chunk from `start` ends; `torn` where that may be inside of what a sensor reads as one.
+    std::size_t chunk_end(const byte *data, std::size_t n, std::size_t start, bool &torn) const;
     void chunk(Work &w) const;
     void hashes(Work &w) const;
     void dotted(Work &w) const;
     void v6_runs(Work &w) const;
     void escapes(Work &w) const;
-    bool is_in_a_name(const Work &w, std::size_t p, u32 code) const;
+    bool is_dot(const Work &w, std::size_t p, u32 code) const;
+    bool is_in_a_name(const Work &w, std::size_t p, std::size_t &run_end) const;
     void authorities(Work &w) const;
     void other_scripts(Work &w) const;
     void single_labels(Work &w) const;
