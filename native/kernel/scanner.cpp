@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t WORDS = 256;               // of 64 bytes in a chunk: 16 KiB
 constexpr std::size_t CHUNK = WORDS * 64;
 constexpr std::size_t LOOK_BACK = 4096;          // no observable is as long: a cut that far from a separator breaks none
+constexpr std::size_t LONGEST_TOKEN = 300;       // that can be a value: a name has 253 characters, and an escape before it
 constexpr std::size_t LONGEST_AUTHORITY = 1024;  // of a URL; longer ones are left to the parser
 constexpr std::size_t PENDING = 4096;
 
@@ -152,15 +153,15 @@ std::size_t Scanner::chunk_end(const byte *data, std::size_t n, std::size_t star
     for (std::size_t at = end; at > end - LOOK_BACK; at--)
         if (separates(data[at - 1])) return at;
     // What follows a colon or a backslash, and what stands before one, is looked at across cuts.
+    bool only_token = true, is_long = false;
     for (std::size_t at = end; at > end - LOOK_BACK; at--) {
         byte c = data[at - 1];
         bool is_token = is_ascii_token(c);
-        if (data[at] == '\\' || !(is_token || c == ':' || c == '\\' || c >= 0x80)) {
-            torn = false;
-            return at;
-        }
-        torn |= !is_token;  // nothing is found in a token of such a length
+        if (data[at] == '\\' || !(is_token || c == ':' || c == '\\' || c >= 0x80)) return at;
+        only_token &= is_token;
+        is_long |= c != '.' && end - at > LONGEST_TOKEN;
     }
+    torn = !(only_token && is_long);  // in a token of such a length nothing is found, but dots around it do not count
     return end;
 }
 
@@ -314,7 +315,7 @@ void Scanner::dotted_token(Work &w, std::size_t begin, std::size_t end) const {
     const byte *c = w.chunk();
     while (begin < end && c[begin] == '.') begin++;
     std::size_t n = end - begin;
-    if (n < 3 || n > 300) return;
+    if (n < 3 || n > LONGEST_TOKEN) return;
     if (is_digit(c[end - 1])) {
         u32 v4;
         if (is_digit(c[begin]) && n <= 15 && is_v4(w, begin, n, v4)) {
@@ -462,7 +463,8 @@ void Scanner::v6_token(Work &w, std::size_t begin, std::size_t end) const {
     std::vector<Ref> &found = w.found;
     for (const auto &s : snapshots_) {
         if (std::memcmp(address, MAPPED, 12) == 0) {
-            u32 v4 = static_cast<u32>(address[12]) << 24 | static_cast<u32>(address[13]) << 16 | static_cast<u32>(address[14]) << 8 | address[15];
+            u32 v4 = 0;
+            for (int i = 12; i < 16; i++) v4 = v4 << 8 | address[i];
             if (holds_v4(*s, v4, found)) w.mark(begin);
         }
         found.clear();
@@ -596,10 +598,12 @@ void Scanner::authority(Work &w, std::size_t at) const {
     for (; n < left; n++) {
         byte c = p[n];
         if (c == '/' || c == '?' || c == '#' || separates(c)) break;
-        if (c == '\\') {  // the path, or an escape of what is no ASCII
-            byte kind = w.after(at + n + 1), first = w.after(at + n + 2);
+        if (c == '\\') {  // the path, or an escape of what is no ASCII; in JSON inside of JSON it begins with two
+            std::size_t next = at + n + 1;
+            while (w.after(next) == '\\') next++;
+            byte kind = w.after(next), first = w.after(next + 1);
             strange |= kind == 'x' && first >= '8';
-            strange |= kind == 'u' && (first != '0' || w.after(at + n + 3) != '0' || w.after(at + n + 4) >= '8');
+            strange |= kind == 'u' && (first != '0' || w.after(next + 2) != '0' || w.after(next + 3) >= '8');
             break;
         }
         if (c == '[') bracket = true;

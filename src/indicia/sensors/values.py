@@ -31,6 +31,7 @@ _ENDINGS: Final = (
 _FILE_ENDINGS: Final = frozenset(_ENDINGS.split())
 
 _SPACED: Final = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in ".-_")}
+_OF_TOKENS: Final = "".join(chr(code) for code in range(128) if code not in _SPACED) + ":"
 _HEX: Final = re.compile("[0-9A-Fa-f]++").fullmatch
 _PRINTED_SHA1: Final = re.compile("(?:[0-9A-Fa-f]{2}:){19}[0-9A-Fa-f]{2}").fullmatch
 _NUMBERS: Final = re.compile("[0-9A-Fa-f:.]++").fullmatch
@@ -230,7 +231,8 @@ def free_text(text: str) -> Found:
     >>> [each.value for each in free_text(r"C:\Windows\Microsoft.NET\a.exe \\\\files.example\share as CORP\j.doe")]
     ['files.example']
     """
-    text = text[:LONGEST_TEXT]
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT].rstrip(_OF_TOKENS)  # a part of a token is another token
     found: dict[Observable, None] = {}
     if "://" in text:
         text = _take_urls(text, found)

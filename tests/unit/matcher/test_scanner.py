@@ -132,12 +132,61 @@ def test_a_value_is_found_in_every_place(known: list[Observable], context: str, 
         (Observable(A, "2001:db8::1"), r"\b2001:db8::1"),
         (Observable(A, "2001:db8::1"), r"\u000a2001:db8::1"),
         (Observable(A, "2001:db8::1"), "ip:2001:db8::1:"),
+        # users that are none, and what a URL parser makes of a host before it is one
+        (Observable(A, "203.0.113.7"), "http://@3405803783/"),
+        (Observable(A, "203.0.113.7"), "http://:@0xcb.0.113.7/"),
+        (Observable(D, "evil.example"), "http://@%65vil.example/"),
+        (Observable(A, "203.0.113.7"), "(see http://3405803783.])"),
+        (Observable(A, "203.0.113.7"), r'{"u":"http:\/\/\u00ad3405803783\/"}'),
+        (Observable(A, "203.0.113.7"), r'{"u":"http://\uff13405803783/"}'),
+        (Observable(A, "203.0.113.7"), r'{"u":"http://\\\u200b3405803783/"}'),
+        (Observable(A, "203.0.113.7"), r"http://\xc2\xad3405803783/"),
+        (Observable(D, "xn--bcher-kva.example"), r'{"u":"http://b\u00fcch%65r.example"}'),
+        (Observable(D, "xn--bcher-kva.example"), r'{"j":"{\"u\":\"http://b\\u00fcch%65r.example\"}"}'),
+        # dots of other scripts beside escapes, and three bytes as three escapes
+        (Observable(D, "xn--fsq.example"), r"\xe4\xbe\x8b\xe3\x80\x82example"),
+        (Observable(D, "xn--fsq.example"), r"\xE4\xBE\x8B\xEF\xBC\x8Eexample"),
+        (Observable(D, "example.xn--fsq"), r'{"q":"example。\u4f8b"}'),
+        (Observable(D, "xn--fsq.example"), r'{"q":"\u4f8b。example"}'),
+        # dots before hashes
+        (Observable(M5, "ab" * 16), r'{"m":"\n.' + "ab" * 16 + '"}'),
+        (Observable(M5, "ab" * 16), r"\x09.." + "ab" * 16),
+        # the mark that a file may begin with
+        (Observable(M5, "ab" * 16), "\ufeff" + "ab" * 16),
+        (Observable(S2, "ab" * 32), "\ufeff." + "ab" * 32),
+        (Observable(A, "203.0.113.7"), "\ufeff203.0.113.7"),
     ],
 )
 def test_other_spellings_are_not_missed(known: Observable, line: str) -> None:
     for padding in (0, 1, 31, 63, 64, 16_350, 16_383, 40_000):
         log = ("x" * padding + ("\n" if padding else "") + line + "\nlast").encode()
         assert candidates([snapshot_of(known)], log) == [(1 if padding else 0, line.encode())]
+
+
+@pytest.mark.parametrize(
+    "filler", ["/", "a/", "%3A", "\\", "\\n", "[", "~", "a:", ":", "中", "é", r"\u4e2d", ".", "..a", "a/b."]
+)
+@pytest.mark.parametrize(
+    "known,value",
+    [
+        (Observable(D, "evil.example"), "/evil.example/"),
+        (Observable(D, "evil.example"), r"\u4f8bevil.example"),
+        (Observable(A, "203.0.113.7"), "http://3405803783/"),
+        (Observable(A, "2001:db8::1"), "[2001:db8::1]"),
+        (Observable(T, "ab" * 20), "/" + ":".join(["ab"] * 20) + "/"),
+    ],
+)
+def test_no_value_is_cut_in_a_line_that_nothing_separates(known: Observable, value: str, filler: str) -> None:
+    scanner = kernel.Scanner([snapshot_of(known)])
+    for shift in range(0, 80, 3):
+        line = filler * ((16_384 - shift) // len(filler.encode())) + value + filler * 20
+        _, spans = scanner.scan(line.encode())
+        assert spans.tolist() == [0, 0, len(line.encode())]
+
+
+def test_a_long_token_is_cut_in_silence() -> None:
+    known = [Observable(D, "evil.example"), Observable(A, "203.0.113.7"), Observable(M5, "ab" * 16)]
+    assert candidates([snapshot_of(*known)], b"x" * 100_000 + b"\n" + b"Ab1-" * 10_000) == []
 
 
 @pytest.mark.parametrize(
@@ -155,6 +204,9 @@ def test_other_spellings_are_not_missed(known: Observable, line: str) -> None:
         "1.2.3.4.5",
         "203.0.113.07",
         "http://good.example/evil.example.html",
+        r"http://good.example\u003cb\u003e",
+        r"http:\/\/good.example\/b\u00fccher",
+        r"\u0411\u043e\u043b\u0435\u0435 \u0442\u043e\u0433\u043e.",
     ],
 )
 def test_what_is_close_is_no_candidate(line: str) -> None:
@@ -184,6 +236,8 @@ def test_comments_and_csv_records() -> None:
     snapshot = snapshot_of(Observable(D, "evil.example"))
     log = b"#fields\ta\n1\n#close\nevil.example\n"
     assert [line for line, _ in candidates([snapshot], log, comments=True)] == [0, 2, 3]
+    marked = b"\xef\xbb\xbf#separator ;\n1\n\xef\xbb\xbf#fields;a\n1\n"
+    assert [line for line, _ in candidates([snapshot], marked, comments=True)] == [0, 2]
     records = b'a,b\n1,"two\nlines, ""quoted"" evil.example\nthree"\n2,"x\ny"\n3,evil.example'
     assert candidates([snapshot], records, csv=True) == [
         (1, b'1,"two\nlines, ""quoted"" evil.example\nthree"'),
@@ -207,7 +261,7 @@ def test_any_bytes_are_scanned(known: list[Observable], data: bytes, times: int)
 
 def test_a_long_line_without_an_end_is_scanned() -> None:
     snapshot = snapshot_of(Observable(D, "evil.example"))
-    for filler in (b"a", b"a.", b"a:", b"\\", b"\xff", b"http://", b"ab" * 16, b" "):
+    for filler in (b"a", b"a.", b"a:", b"\\", b"\xff", b"http://", b"ab" * 16, b" ", rb"\u4e2d"):
         log = filler * (3_000_000 // len(filler)) + b" evil.example " + filler * 1000
         assert len(candidates([snapshot], log)) == 1
 

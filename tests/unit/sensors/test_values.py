@@ -160,3 +160,18 @@ def test_cells_come_back_as_they_were_written(cells: list[str]) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_examples(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
+
+
+def test_only_plain_blanks_stand_before_a_hash() -> None:
+    """The scanner of raw bytes takes any other blank for a letter."""
+    md5 = "ab" * 16
+    assert [values(hashes(f"MD5={blank}{md5}")) for blank in ("", " ", "\t", "\xa0", "\u3000")] == [[md5]] * 3 + [
+        []
+    ] * 2
+
+
+@pytest.mark.parametrize("last", ["evil.example.com", "http://evil.example.com", "2001:db8::1:2", "ab" * 20])
+def test_what_is_cut_off_at_the_end_of_a_huge_text_is_not_found(last: str) -> None:
+    for kept in range(1, len(last) + 1, 3):
+        found = free_text("x " * ((values_module.LONGEST_TEXT - kept) // 2) + " " * (kept % 2) + last + " 192.0.2.1")
+        assert set(values(found)) <= {last}
