@@ -2,7 +2,7 @@
 // would not be compiled for it. Included by batch.cpp only.
 template <std::size_t WIDTH>
 INDICIA_TARGET void INDICIA_NAME(const Table &t, const Secret secret, const byte *keys, std::size_t n, std::vector<KeyHit> &out) {
-    constexpr std::size_t AHEAD = 32;         // lines under way
+    constexpr std::size_t AHEAD = 64;         // lines under way
     constexpr std::size_t KEYS_AHEAD = 2048;  // bytes
     struct Asked {
         const Line *line;

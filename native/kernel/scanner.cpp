@@ -170,8 +170,6 @@ i64 Scanner::scan(const byte *data, std::size_t n, std::vector<Span> &out) const
     Work &w = *work;
     w.data = data;
     w.size = n;
-    w.names.reserve(PENDING + 256);
-    w.hashes.reserve(PENDING + 256);
     i64 lines = 0;
     for (std::size_t start = 0; start < n;) {
         bool torn;
@@ -349,8 +347,16 @@ bool Scanner::holds_v4(const Snapshot &s, u32 address, std::vector<Ref> &found) 
 
 void Scanner::name(Work &w, std::size_t begin, std::size_t end) const {
     const byte *c = w.chunk();
-    std::size_t first_dot = end;  // where the last label begins
-    while (first_dot > begin && c[first_dot - 1] != '.') first_dot--;
+    const u64 dots = end - begin < 64 ? w.window<&Masks::dot>(begin, end - begin) : 0;
+    auto label_begin = [&](std::size_t label_end) {
+        if (end - begin < 64) {
+            u64 before = dots & ((1ull << (label_end - begin)) - 1);
+            return before ? begin + 64 - static_cast<std::size_t>(__builtin_clzll(before)) : begin;
+        }
+        while (label_end > begin && c[label_end - 1] != '.') label_end--;
+        return label_end;
+    };
+    const std::size_t first_dot = label_begin(end);  // where the last label begins
     for (const auto &s : snapshots_) {
         const Secret &k = s->secret();
         Digest d = chain(k, ROOT, hash_bytes(k, c + first_dot, end - first_dot, FOLD));
@@ -364,8 +370,7 @@ void Scanner::name(Work &w, std::size_t begin, std::size_t end) const {
         if (s->header().has_single_labels) push(first_dot == begin);
         for (std::size_t label_end = first_dot; label_end > begin;) {
             label_end--;  // the dot
-            std::size_t start = label_end;
-            while (start > begin && c[start - 1] != '.') start--;
+            std::size_t start = label_begin(label_end);
             d = chain(k, d, hash_bytes(k, c + start, label_end - start, FOLD));
             push(start == begin);
             label_end = start;

@@ -17,7 +17,7 @@ from indicia.domain.errors import Problem
 from indicia.services.unpacking import FOREIGN, GZIP, ZSTD, Damaged, unpacked
 
 #: How much is read at once.
-CHUNK_BYTES: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 18
 #: A pipe that has given something may take so long to give enough to tell what it is.
 _FIRST_WAIT_S: Final = 0.1
 _ENOUGH_TO_TELL: Final = 64 * 1024
