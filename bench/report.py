@@ -114,7 +114,8 @@ def marginal(
     rates, fixed = {}, {}
     for name in contenders:
         least = min(once[name])
-        rates[name] = [count / max(spent - least, 1e-9) for spent in twice[name]]
+        # Twice the rows in the same time is another plan, not an endless rate: of that there is nothing to tell.
+        rates[name] = [count / (spent - least) for spent in twice[name] if spent > 1.05 * least]
         fixed[name] = max(0.0, 2 * least - min(twice[name]))
         print(f"    {name}: {spread(rates[name], 1e6)} M rows/s", file=sys.stderr, flush=True)
     return rates, fixed
