@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
-from indicia.cli.output import OK, ROWS_REFUSED, clean, number, show, show_json
+from indicia.cli.output import ACTION_CODES, OK, ROWS_REFUSED, clean, number, show, show_json
 from indicia.cli.parameters import Moment, Name
 from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable, ObservableType
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from indicia.domain.indicator import StoredIndicator
     from indicia.services.verdicts import Explained
 
-#: What --exit-code ends with, the first that any of the values has.
-_EXIT_CODES: Final = (("BlockAndRemediate", 10), ("Block", 10), ("Warn", 11), ("Audit", 12))
 _LONGEST_LINE: Final = 64 * 1024
 #: Fewer values are looked up in the store before a snapshot is opened and has caught up.
 _MANY: Final = 100
@@ -92,7 +90,7 @@ def check_command(
         invocation.tell(f"{number(unread, 'value is', 'values are')} of no type that is known")
     if exit_code:
         actions = {each.verdict.action for each in found.verdicts}
-        code = next((code for action, code in _EXIT_CODES if action in actions), OK)
+        code = next((code for action, code in ACTION_CODES.items() if action in actions), OK)
         if code:
             return code
     return ROWS_REFUSED if unread else OK

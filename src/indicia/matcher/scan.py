@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from indicia.matcher import _kernel
-else:
-    try:
-        from indicia.matcher import _kernel
-    except ImportError:
-        _kernel = None
 
 
 class Found(NamedTuple):
@@ -39,6 +34,9 @@ class Prefilter:
         self._csv = csv
         self._scanner = None
         if snapshots is not None:
+            # Who has a snapshot has the kernel; whether it is here, `lookup` alone tries.
+            from indicia.matcher import _kernel  # noqa: PLC0415 see above
+
             self._scanner = _kernel.Scanner(snapshots, json=json, comments=comments, csv=csv)
 
     def whole(self, data: bytes) -> int:

@@ -13,7 +13,8 @@ from indicia.domain.indicator import Action, Status
 from indicia.domain.observable import ObservableType
 from indicia.domain.verdict import Rule
 from indicia.matcher import rules
-from indicia.matcher.rules import DamagedSnapshot, Ruling, Rulings
+from indicia.matcher.rules import TYPES, DamagedSnapshot, Ruling, Rulings
+from indicia.store.codes import TYPES as STORED_TYPES
 from tests.unit.matcher.rule_sets import case, contents_of, entries_of
 
 _rulings = st.lists(
@@ -103,3 +104,7 @@ def test_an_entry_is_all_that_a_verdict_needs() -> None:
     entry = (7, "evil.example", 5, 0, int(at.timestamp()) * 1_000_000)
     kind = ObservableType.DOMAIN_NAME
     assert ONE.rule(entry) == Rule(5, kind, "evil.example", Action.BLOCK, ("Servers",), Status.ACTIVE, at, True)
+
+
+def test_a_snapshot_numbers_the_types_as_the_tables_do() -> None:
+    assert TYPES == STORED_TYPES
