@@ -1,5 +1,6 @@
 # Two commands matter: `make run` and `make test`. Nothing but python3 (3.11 or newer), make and git is assumed; where
-# there is a C++ compiler, the kernel of the matcher is compiled and answers faster.
+# there is a C++ compiler, the kernel of the matcher is compiled and answers faster; where there is npm, it brings htmx,
+# and the portal's pages change in parts.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -14,6 +15,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
+ASSETS := $(VENV)/.assets
+TEST_ASSETS := $(VENV)/.assets-of-tests
 PYTEST := $(BIN)/python -m pytest
 JOBS ?= 2
 ARGS ?=
@@ -21,6 +24,9 @@ ARGS ?=
 # What the kernel is compiled from, and a stamp that is another one as soon as there is a compiler.
 NATIVE := $(wildcard native/CMakeLists.txt native/kernel/*.[ch]pp native/bindings/*.[ch]pp)
 COMPILER := $(VENV)/.compiler-$(shell tools/find_compiler >/dev/null && echo found || echo missing)
+# The same of npm: what it brings is tried again when it has appeared, or its lock has changed.
+NPM := $(VENV)/.npm-$(shell command -v npm >/dev/null && echo found || echo missing)
+FROM_NPM := package.json package-lock.json .npmrc tools/assets.py
 CMAKE := $(BIN)/cmake -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -S native
 CTEST := $(BIN)/ctest --output-on-failure --no-tests=ignore --parallel $(JOBS)
 # make fuzz: for how long each target runs, which ones, and with what they are compiled.
@@ -29,18 +35,18 @@ TARGETS ?= $(basename $(notdir $(wildcard native/fuzz/fuzz_*.cpp)))
 CLANG ?= clang++
 
 .PHONY: help run install test quick check format-check lint types imports links rules fix bench lock clean \
-	wheel native-test sanitize fuzz fuzz-build fuzz-keep
+	wheel native-test sanitize fuzz fuzz-build fuzz-keep assets screenshots
 
 help: ## list what can be done (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(RUNTIME) ## install what is needed, then serve on this machine and print what to try
+run: $(RUNTIME) $(ASSETS) ## install what is needed, then serve on this machine and print what to try
 	@exec $(BIN)/indicia serve --first-run $(ARGS)
 
-install: $(RUNTIME) ## install Indicia into .venv: the command is .venv/bin/indicia
+install: $(RUNTIME) $(ASSETS) ## install Indicia into .venv: the command is .venv/bin/indicia
 	@echo "installed: $(BIN)/indicia"
 
-test: $(DEV) $(if $(ARGS)$(filter %missing,$(COMPILER)),,native-test) ## set up and pass the whole suite (ARGS="-k word" narrows it)
+test: $(DEV) $(TEST_ASSETS) $(if $(ARGS)$(filter %missing,$(COMPILER)),,native-test) ## set up and pass the whole suite (ARGS="-k word" narrows it)
 	@$(BIN)/python tools/install_programs.py packages.apt
 	$(PYTEST) -n $(JOBS) $(ARGS)
 
@@ -72,7 +78,7 @@ fix: $(DEV) ## format, and mend what can be mended mechanically
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format --quiet .
 
-wheel: $(RUNTIME) ## build a wheel with the kernel in it into dist/ (needs a C++ compiler)
+wheel: $(RUNTIME) $(ASSETS) ## build a wheel with the kernel in it into dist/ (needs a C++ compiler)
 	@rm -f build/wheel.log
 	INDICIA_KERNEL_REQUIRED=1 $(PIP) --log build/wheel.log wheel --no-deps --no-build-isolation --wheel-dir dist . || \
 		{ echo "build/wheel.log says more" >&2; exit 1; }
@@ -121,7 +127,15 @@ fuzz-build: $(DEV)
 		-DINDICIA_FUZZ=ON -DINDICIA_PYTHON=OFF >/dev/null
 	$(BIN)/cmake --build build/fuzz
 
-bench: $(BENCH) ## measure against peers and write bench/RESULTS.md
+assets: $(DEV) ## bring what npm has to bring, also after it failed
+	@$(BIN)/python tools/assets.py --tests
+	touch $(ASSETS) $(TEST_ASSETS)
+
+screenshots: $(DEV) $(TEST_ASSETS) ## make pictures of every page into docs/images (needs chromium)
+	@$(BIN)/python tools/install_programs.py packages.apt
+	$(BIN)/python -m tools.screenshots $(ARGS)
+
+bench: $(BENCH) $(ASSETS) ## measure against peers and write bench/RESULTS.md
 	$(BIN)/python -m bench $(ARGS)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -133,7 +147,7 @@ lock: $(DEV) ## write requirements/ anew from pyproject.toml (ARGS=--upgrade tak
 	$(LOCK) $(ARGS) --group bench -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## remove .venv, caches and build results; your data is elsewhere and stays
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist node_modules src/indicia/web/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Each stamp is newer than what it was made from, so that a warm run installs nothing.
@@ -154,6 +168,19 @@ endef
 $(COMPILER): | $(BIN)/python
 	@rm -f $(VENV)/.compiler-*
 	touch $@
+
+$(NPM): | $(BIN)/python
+	@rm -f $(VENV)/.npm-*
+	touch $@
+
+# Where npm is missing or fails, one line says so, and nothing is tried again until one of these has changed.
+$(ASSETS): $(FROM_NPM) $(NPM) | $(BIN)/python
+	@$(BIN)/python tools/assets.py
+	touch $@
+
+$(TEST_ASSETS): $(FROM_NPM) $(NPM) | $(BIN)/python
+	@$(BIN)/python tools/assets.py --tests
+	touch $(ASSETS) $@
 
 $(RUNTIME): requirements/runtime.txt pyproject.toml $(NATIVE) $(COMPILER) | $(BIN)/python
 	@echo "installing from requirements/runtime.txt"

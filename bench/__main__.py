@@ -12,12 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import report, store
+from bench import portal, report, store
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 #: By name, as on the command line, the module that measures it; each is a section of RESULTS.md.
 ENGINE = {name: f"engine_{name}" for name in ("hashes", "scan", "parquet", "names", "points", "opening", "building")}
-STORE = ("imports", "pages")
+STORE = ("imports", "pages", "portal")
 DEFAULT_ROWS, LONG_ROWS = 10_000_000, 100_000_000
 LONG = "hashes-long"
 
@@ -36,12 +36,20 @@ def part(name: str, folder: Path, rows: int, runs: int) -> list[str]:
 
 
 def of_store(folder: Path, wanted: set[str], rows: int, runs: int) -> dict[str, list[str]]:
-    """Measure imports, and pages of what was imported."""
+    """Measure imports, and of what was imported pages: in process, and as the portal serves them."""
     head = [f"{report.machine()}, SQLite {sqlite3.sqlite_version}.", ""]
-    imports, database = store.measure_imports(folder, rows, runs if "imports" in wanted else 1)
-    found = {"imports": [*head, *imports]} if "imports" in wanted else {}
+    found = {}
+    if "imports" in wanted:
+        imports, database = store.measure_imports(folder, rows, runs)
+        found["imports"] = [*head, *imports]
+    else:
+        database = store.imported(folder, rows)
     if "pages" in wanted:
         found["pages"] = [*head, *store.measure_lists(database)]
+    if "portal" in wanted:
+        meanwhile = report.Machine()
+        lines = portal.measure(database)
+        found["portal"] = [f"{rows:,} rows. {head[0]}", "", *lines, f"Meanwhile: {meanwhile.said()}"]
     return found
 
 

@@ -112,6 +112,14 @@ def measure_imports(folder: Path, rows: int, runs: int) -> tuple[list[str], Path
     return [*head, *lines, f"| peak memory of an import, MB | | {peak:.0f} | |", ""], database
 
 
+def imported(folder: Path, rows: int) -> Path:
+    """Return a database with so many rows, which nothing was measured of."""
+    source = folder / "made-up.csv"
+    made_up.write(source, rows)
+    child("ours", source, folder / "ours.db")
+    return folder / "ours.db"
+
+
 def timed(work: Any, times: int) -> float:
     """Return the median of *times* runs of *work*, in milliseconds."""
     spent = []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from indicia.domain.errors import InvalidInput, Problem, Unavailable
 from indicia.domain.guard import Guard, parse_list
+from indicia.services.census import Census
 from indicia.services.engine import Engine
+from indicia.services.import_jobs import ImportJobs
 from indicia.services.writing import Policy
 from indicia.settings import Settings, default_folder
 from indicia.store.database import Database
@@ -23,6 +26,8 @@ class App:
     database: Database
     guard: Guard
     engine: Engine
+    imports: ImportJobs
+    census: Census = field(default_factory=Census)
 
     @classmethod
     def open(cls, settings: Settings, *, upgrade: bool = False, busy_timeout_s: float = 120.0) -> Self:
@@ -41,12 +46,14 @@ class App:
         except BaseException:
             database.close()
             raise
-        return cls(settings, database, guard, Engine(database, _snapshot_file(settings, database)))
+        engine = Engine(database, _snapshot_file(settings, database))
+        imports = ImportJobs(database, guard, _policy(settings), lambda: datetime.now(UTC))
+        return cls(settings, database, guard, engine, imports)
 
     @property
     def policy(self) -> Policy:
         """What the settings say about all writes."""
-        return Policy(self.settings.max_active_indicators, self.settings.network_precedence)
+        return _policy(self.settings)
 
     @property
     def key_file(self) -> Path:
@@ -54,8 +61,13 @@ class App:
         return self.settings.key_file or _beside(self.database, ".key")
 
     def close(self) -> None:
-        """Close every connection."""
+        """Stop the imports that are under way, and close every connection."""
+        self.imports.close()
         self.database.close()
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(settings.max_active_indicators, settings.network_precedence)
 
 
 def _snapshot_file(settings: Settings, database: Database) -> Path:

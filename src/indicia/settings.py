@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     max_import_bytes: int = Field(default=2 << 30, ge=1024, description="the largest import by HTTP")
     sweep_seconds: float = Field(default=5.0, gt=0, description="how often expired indicators are removed")
     token_seconds: int = Field(default=3599, ge=60, le=86_400, description="how long a token is good")
+    session_seconds: int = Field(default=43_200, ge=300, le=2_592_000, description="how long somebody stays signed in")
+    session_idle_seconds: int = Field(
+        default=1_800, ge=60, le=2_592_000, description="after how long without a request somebody is signed out"
+    )
     network_precedence: NetworkPrecedence = Field(
         default=NetworkPrecedence.ACTION, description="which network indicator wins: action, or most-specific first"
     )

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -18,7 +18,6 @@ from indicia.cli.output import number, stdout
 from indicia.cli.parameters import Filter, Moment
 
 if TYPE_CHECKING:
-    from indicia.domain.indicator import Indicator
     from indicia.domain.query import Query
     from indicia.exporters.defender_csv import CsvWriter
 
@@ -162,40 +161,8 @@ def sample_command() -> None:
     It has Defender's twelve columns and a row for each type that Defender takes. The values are those that
     documentation may use; they stand for nothing real.
     """
-    from indicia.exporters.defender_csv import CsvWriter
+    from indicia.services.samples import sample_csv
 
-    writer = CsvWriter()
-    _write(stdout(), writer.header(), writer.lines(_samples(clock())))
-
-
-def _samples(now: datetime) -> Iterator[Indicator]:
-    from indicia.domain.indicator import Action, Category, Indicator, Severity
-    from indicia.domain.observable import Observable, ObservableType
-
-    expires = (now + timedelta(days=90)).replace(hour=0, minute=0, second=0, microsecond=0)
-    malware = (Category.MALWARE, ("T1204.002",), "Isolate the device and look for the file elsewhere.")
-    network = (Category.COMMAND_AND_CONTROL, ("T1071.001",), "Find out which program made the connection.")
-    phishing = (Category.INITIAL_ACCESS, ("T1566.002",), "Reset the password of whoever opened it.")
-    kinds = ObservableType
-    rows = (
-        (kinds.FILE_SHA1, "0123456789abcdef0123456789abcdef01234567", Action.AUDIT, Severity.INFORMATIONAL, malware),
-        (kinds.FILE_SHA256, "0123456789abcdef" * 4, Action.BLOCK_AND_REMEDIATE, Severity.HIGH, malware),
-        (kinds.IP_ADDRESS, "192.0.2.17", Action.AUDIT, Severity.LOW, network),
-        (kinds.DOMAIN_NAME, "malware.example", Action.BLOCK, Severity.HIGH, network),
-        (kinds.URL, "https://phishing.example/login", Action.WARN, Severity.MEDIUM, phishing),
-    )
-    for kind, value, action, severity, (category, techniques, advice) in rows:
-        yield Indicator(
-            type=kind,
-            canonical=Observable.parse(kind, value).value,
-            value=value,
-            action=action,
-            title=f"Sample: {kind} to {action}",
-            description="A row of the sample file; delete it when you have seen how it works.",
-            severity=severity,
-            category=category,
-            mitre_techniques=techniques,
-            recommended_actions=advice,
-            expires_at=expires,
-            generate_alert=True,
-        )
+    out = stdout()
+    out.write(sample_csv(clock()))
+    out.flush()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader, RawIOBase
 from os import fstat
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import click
 
@@ -22,18 +21,9 @@ from indicia.cli.report import print_json, print_report
 from indicia.cli.rows import Rows
 from indicia.domain.draft import Draft
 from indicia.domain.errors import Problem
+from indicia.services.import_detecting import HEAD_BYTES, detect
 from indicia.services.import_report import FileReport, ImportReport
 from indicia.services.imports import Format, Options, Source, import_indicators
-
-HEAD_BYTES: Final = 64 * 1024
-_PACKED: Final = {
-    b"\x1f\x8b": "gzip -dc",
-    b"BZh": "bzip2 -dc",
-    b"\xfd7zXZ\0": "xz -dc",
-    b"\x28\xb5\x2f\xfd": "zstd -dc",
-    b"PK\x03\x04": "unzip -p",
-}
-_UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 class Input(NamedTuple):
@@ -114,38 +104,23 @@ def format_of(inputs: Sequence[Input], named: str, otherwise: str) -> Format | N
     """Return the one format that all files have, *otherwise* where all are empty, None where one is no text at all."""
     if named != "auto":
         return Format(named)
-    if any(_not_a_text(each) for each in inputs):
+    whats = {each.name: detect(each.head) for each in inputs}
+    if any(what.problem for what in whats.values()):
         return None
-    found = {each.name: kind for each in inputs if (kind := _detected(each.head)) is not None}
+    found = {name: what.format for name, what in whats.items() if what.format is not None}
     if len(set(found.values())) > 1:
         told = ", ".join(f"{name} is {kind.value}" for name, kind in found.items())
         raise click.UsageError(f"the files of one call have to be of one format, and {told}")
     return next(iter(found.values()), Format(otherwise))
 
 
-def _detected(head: bytes) -> Format | None:
-    encoding = next((name for mark, name in _UTF16.items() if head.startswith(mark)), "utf-8")
-    text = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
-    if not text.strip():
-        return None
-    first = text.split("\n", 1)[0].lower().replace(" ", "").replace("_", "")
-    if "indicatortype" in first and not first.startswith(("{", "[")):
-        return Format.CSV
-    return Format.NDJSON if text.startswith(("{", "[")) else Format.TEXT
-
-
 def _not_a_text(each: Input) -> Problem | None:
     """Return why a file cannot hold indicators, seen by its first bytes."""
-    for mark, unpack in _PACKED.items():
-        if each.head.startswith(mark):
-            message = f"the file is compressed; unpack it first: {unpack} {each.name} | indicia import -"
-            return Problem("compressed-file", message, file=each.name)
-    if b"\0" in each.head and not each.head.startswith(tuple(_UTF16)):
-        return Problem("not-a-text-file", "the file is not a text: it holds NUL bytes", file=each.name)
-    if each.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-        message = "the file is a JSON array; one object a line is wanted: jq -c '.[]' makes that of it"
-        return Problem("json-array", message, file=each.name)
-    return None
+    what = detect(each.head)
+    if what.problem is None or what.unpack is None:
+        return what.problem and what.problem.at(file=each.name)
+    message = f"the file is compressed; unpack it first: {what.unpack} {each.name} | indicia import -"
+    return replace(what.problem, message=message, file=each.name)
 
 
 # -- the import -------------------------------------------------------------------------------------------------------

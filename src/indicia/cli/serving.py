@@ -1,4 +1,4 @@
-"""`indicia serve`: the API."""
+"""`indicia serve`: the portal and the API."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from indicia.domain.errors import Unavailable
 @click.option("--upgrade", is_flag=True, help="Bring a server's database up to date first; an embedded one always is.")
 @pass_invocation
 def serve_command(invocation: Invocation, host: str, port: int, first_run: bool, upgrade: bool) -> None:
-    """Serve the API until it is stopped; the first line on stdout is the address.
+    """Serve the portal and the API until it is stopped; the first line on stdout is the address.
 
-    To be reached from elsewhere, put a server that speaks TLS in front of it.
+    While there is nobody who could sign in to the portal, a link that makes the first administrator follows. To be
+    reached from elsewhere, put a server that speaks TLS in front of it.
     """
     from indicia.app import App
 

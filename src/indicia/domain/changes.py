@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +24,14 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     REFUSED = "refused"
     HELD = "held"
+
+
+class Effect(StrEnum):
+    """What a changeset that was applied did to one indicator."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
 
 
 class Known(NamedTuple):
@@ -129,9 +137,57 @@ class ChangeSet:
             steps.append(new(Step, (candidate, outcome, same, notes)))
         return cls(steps)
 
+    @classmethod
+    def of_edits(
+        cls, stored: Mapping[bytes, Sequence[Known]], batch: Sequence[Candidate], *, now: datetime, named: bool = True
+    ) -> tuple[ChangeSet, list[int]]:
+        """Return what giving stored indicators other versions does, and the expired ones that have to make room.
+
+        The line of a candidate is the number of its indicator; its action may be another than the stored one. Where
+        another live indicator has that identity already, or an earlier candidate takes it, the edit is refused; that
+        other one is *named* to those who may know of it.
+        """
+        steps: list[Step] = []
+        displaced: dict[int, None] = {}
+        taken: dict[tuple[bytes, Action], int] = {}
+        for candidate in batch:
+            number, indicator, subject, digest = candidate
+            own = rival = None
+            for known in stored.get(subject, ()):
+                if known.id == number:
+                    own = known
+                elif known.action is indicator.action:
+                    if known.is_expired(now):
+                        displaced[known.id] = None
+                    else:
+                        rival = known.id
+            rival = taken.setdefault((subject, indicator.action), number) if rival is None else rival
+            if rival != number:
+                steps.append(Step(candidate, Outcome.REFUSED, own, (_taken(rival if named else None, indicator),)))
+            elif own is not None and own.digest == digest:
+                steps.append(Step(candidate, Outcome.UNCHANGED, own, ()))
+            else:
+                held = indicator.status is Status.HELD
+                steps.append(Step(candidate, Outcome.HELD if held else Outcome.UPDATED, own, ()))
+        return cls(steps), list(displaced)
+
     def creating_only(self, now: datetime) -> ChangeSet:
         """Return the same plan with every step refused that would change what is stored already and live at *now*."""
         return ChangeSet([_refused(step) if _changes_stored(step, now) else step for step in self.steps])
+
+
+def disagreements(
+    siblings: Iterable[Known], indicator: Indicator, number: int, *, now: datetime, winners: Winners, column: str
+) -> list[tuple[Problem, int | None]]:
+    """Return a note for each indicator that contradicts *indicator*, whose number is *number*, with its number."""
+    notes: list[tuple[Problem, int | None]] = []
+    for known in siblings:
+        if known.id != number and known.action is not indicator.action and known.decides(now):
+            notes += [(note, known.id) for note in _same_value(known, indicator, 1, column)]
+    if indicator.type in NETWORK_TYPES:
+        beaten = (winner for winner in winners.beating(indicator) if winner.id != number)
+        notes += [(_parent(winner, indicator, 1, column), winner.id) for winner in beaten]
+    return notes
 
 
 def _changes_stored(step: Step, now: datetime) -> bool:
@@ -143,6 +199,12 @@ def _refused(step: Step) -> Step:
     message = f"indicator {number} is this value with this action already; change that one"
     problem = Problem("already-exists", message, "indicatorValue", step.candidate.indicator.value)
     return step._replace(outcome=Outcome.REFUSED, notes=(*step.notes, problem.at(line=step.candidate.line)))
+
+
+def _taken(rival: int | None, indicator: Indicator) -> Problem:
+    name = "another indicator" if rival is None else f"indicator {rival}"
+    message = f"{name} is this value with the action {indicator.action} already; edit that one, or delete it first"
+    return Problem("already-exists", message, "action", indicator.value)
 
 
 def _repeated(candidate: Candidate, twin: Candidate, column: str) -> Step:

@@ -8,7 +8,7 @@ can do alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -101,6 +101,10 @@ NAMES: Final[Mapping[Field, tuple[str, ...]]] = {
     Field.STATUS: tuple(Status),
 }
 
+#: What OData calls `Contested` and `Within`: words of our own, because it has none.
+CONTESTED: Final = "hasConflict"
+WITHIN: Final = "within"
+
 Order: TypeAlias = Literal["gt", "ge", "lt", "le"]
 Operator: TypeAlias = Literal["eq"] | Order
 Fold: TypeAlias = Literal["lower", "upper"]
@@ -188,7 +192,26 @@ class About:
     written: frozenset[str] = frozenset()
 
 
-Query: TypeAlias = Constant | Not | And | Or | Compare | In | Text | Has | About
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The addresses in *network*, a canonical one that has a `networks.beginning`, and the ranges wholly in it."""
+
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """The indicators that contradict another one; only services know which: they put an `Among` in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The indicators with these numbers, however many."""
+
+    ids: frozenset[int]
+
+
+Query: TypeAlias = Constant | Not | And | Or | Compare | In | Text | Has | About | Within | Contested | Among
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +225,15 @@ class OrderBy:
 class InvalidFilter(ValueError):
     """A question that cannot be understood: ``token`` at ``position``, counted from 0, is where it goes wrong."""
 
-    def __init__(self, message: str, position: int, token: str = "", allowed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, position: int, token: str = "", allowed: tuple[str, ...] = (), suggestion: str = ""
+    ) -> None:
         self.message = message
         self.position = position
         self.token = token
         self.allowed = allowed
+        #: What may have been meant by ``token``; empty where nothing is near.
+        self.suggestion = suggestion
         super().__init__(f"at position {position}: {message}" + (f"; allowed: {', '.join(allowed)}" if allowed else ""))
 
 
@@ -231,3 +258,28 @@ def some(operands: tuple[Query, ...]) -> Query:
     if not operands:
         return Constant(value=False)
     return operands[0] if len(operands) == 1 else Or(operands)
+
+
+def replaced(query: Query, change: Callable[[Query], Query]) -> Query:
+    """Return *query* with what *change* makes of each of its leaves."""
+    match query:
+        case Not(operand):
+            return negated(replaced(operand, change))
+        case And(operands):
+            return And(tuple(replaced(operand, change) for operand in operands))
+        case Or(operands):
+            return Or(tuple(replaced(operand, change) for operand in operands))
+        case _:
+            return change(query)
+
+
+def leaves(query: Query) -> Iterator[Query]:
+    """Yield the comparisons of *query*, from left to right."""
+    match query:
+        case Not(operand):
+            yield from leaves(operand)
+        case And(operands) | Or(operands):
+            for operand in operands:
+                yield from leaves(operand)
+        case _:
+            yield query

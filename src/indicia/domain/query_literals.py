@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
 from indicia.domain.indicator import Action, Category, Severity, Status
+from indicia.domain.networks import beginning
 from indicia.domain.observable import ObservableType, Unspellable, canonical
 from indicia.domain.query import (
     CATEGORY_NUMBERS,
@@ -183,14 +184,15 @@ def _about(texts: Sequence[str | None]) -> Query:
     written: set[str] = set()
     for text in texts:
         if text is not None:
-            spelled = _spellings(text)
+            spelled = spellings(text)
             values.update(spelled)
             if not spelled:
                 written.add(text)
     return About(frozenset(values), frozenset(written))
 
 
-def _spellings(text: str) -> list[tuple[ObservableType, str]]:
+def spellings(text: str) -> list[tuple[ObservableType, str]]:
+    """Return every type that *text* spells a value of, with the canonical spelling."""
     spelled = []
     for kind in ObservableType:
         try:
@@ -264,3 +266,16 @@ def _text(field: Field, literal: Given) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise refusal(f"{{}} is not a text in quotes, and {field} is a text", literal.token)
+
+
+def network(literal: Given) -> str:
+    """Return the canonical network that *literal* names, one whose addresses can be told by how they begin."""
+    text = literal.value
+    try:
+        found = canonical(ObservableType.IP_RANGE, text) if isinstance(text, str) else ""
+    except Unspellable:
+        found = ""
+    if not found or beginning(found) is None:
+        message = "{} is not a network in quotes whose addresses all begin alike, and no others do"
+        raise refusal(message, literal.token, ("'10.0.0.0/8'", "'192.0.2.0/25'", "'2001:db8::/32'"))
+    return found

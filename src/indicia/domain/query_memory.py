@@ -7,11 +7,14 @@ from operator import ge, gt, le, lt
 from typing import Any, Final
 
 from indicia.domain.indicator import Severity, StoredIndicator
+from indicia.domain.networks import is_within
 from indicia.domain.query import (
     About,
+    Among,
     And,
     Compare,
     Constant,
+    Contested,
     Field,
     Fold,
     Has,
@@ -22,6 +25,7 @@ from indicia.domain.query import (
     Query,
     Scalar,
     Text,
+    Within,
 )
 
 _READ: Final[Mapping[Field, Callable[[StoredIndicator], Any]]] = {
@@ -80,6 +84,12 @@ def matches(query: Query, row: StoredIndicator, groups: Mapping[str, str]) -> bo
             return _has(row, field, literal, groups)
         case About(values, written):
             return (row.indicator.type, row.indicator.canonical) in values or row.indicator.value in written
+        case Within(network):
+            return is_within(row.indicator.type, row.indicator.canonical, network)
+        case Among(ids):
+            return row.id in ids
+        case Contested():
+            raise ValueError("only the store knows what contradicts what")
 
 
 def _read(row: StoredIndicator, field: Field, fold: Fold | None) -> Any:

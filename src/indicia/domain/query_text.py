@@ -6,59 +6,54 @@ clients vary. Bounds: `MAX_BYTES`, `MAX_TOKENS`, `MAX_CONDITIONS`, `MAX_DEPTH`, 
 
 from __future__ import annotations
 
-import re
 from typing import Final, Literal, NamedTuple, NoReturn
 
 from indicia.domain.query import (
+    CONTESTED,
     KINDS,
+    WITHIN,
     Compare,
     Constant,
+    Contested,
     Field,
     Fold,
-    InvalidFilter,
     Kind,
     OrderBy,
     Query,
+    Within,
     every,
     negated,
     some,
 )
 from indicia.domain.query_literals import (
-    TIME_PATTERN,
     Given,
     Token,
     equal,
     integer,
     moment,
+    network,
     ordered,
     part,
     refusal,
 )
+from indicia.domain.query_tokens import MAX_BYTES, MAX_TOKENS, tokens
 
-MAX_BYTES: Final = 8 * 1024
-MAX_TOKENS: Final = 2_000
+__all__ = [
+    "MAX_BYTES",
+    "MAX_CONDITIONS",
+    "MAX_DEPTH",
+    "MAX_IN",
+    "MAX_ORDER",
+    "MAX_TOKENS",
+    "parse_filter",
+    "parse_orderby",
+]
+
 MAX_DEPTH: Final = 20
 MAX_IN: Final = 500
 #: SQLite refuses expressions that are 1,000 deep, and a chain of ``or`` is as deep as it is long.
 MAX_CONDITIONS: Final = 400
 MAX_ORDER: Final = 5
-
-# One token from where the last one ended. Nothing in it can be matched in two ways and no repetition gives back
-# what it took, so that the whole text is read once, and a text that never closes a quote is refused there.
-_TOKEN = re.compile(
-    rf"""\s*+(?:
-        (?P<text>'[^']*+(?:''[^']*+)*+')
-      | (?P<time>{TIME_PATTERN}(?!\w))
-      | (?P<legacy>datetime(?:offset)?'[^']*+')
-      | (?P<word>[a-z_]\w*+)
-      | (?P<number>-?[0-9]++(?![\w.:-]))
-      | (?P<mark>[(),\[\]/:])
-      | (?P<wrong>\S\S*+)
-    )""",
-    re.ASCII | re.IGNORECASE | re.VERBOSE,
-)
-# Neither engine can hold them, and no property can: refused here, with their place.
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 _FIELDS: dict[str, Field] = {field.lower(): field for field in Field}
 _SORTABLE = tuple(field for field in Field if KINDS[field] is not Kind.LIST)
@@ -74,6 +69,7 @@ _MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _UPPER = {code + 32: code for code in _LOWER}
+_CONTESTED = CONTESTED.lower()
 _CLOSING = {"(": ")", "[": "]"}
 
 
@@ -116,38 +112,11 @@ class _Named(NamedTuple):
 _Operand = _Named | Given | Query
 
 
-def _tokens(text: str) -> list[Token]:
-    """Return the tokens of *text* and one for its end."""
-    found = _UNSTORABLE.search(text)
-    if found is not None:
-        raise InvalidFilter("here is a character that no value can have", found.start(), ascii(found[0])[1:-1])
-    if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
-        raise InvalidFilter(
-            f"the text is longer than {MAX_BYTES} bytes", len(text.encode()[:MAX_BYTES].decode(errors="ignore"))
-        )
-    length = len(text.rstrip(" \t\r\n\f\v"))
-    tokens: list[Token] = []
-    position = 0
-    while position < length:
-        found = _TOKEN.match(text, position, length)
-        assert found is not None, "the last alternative takes any character"
-        kind = str(found.lastgroup)
-        token = Token(kind, found[kind], found.start(kind))
-        if kind == "wrong":
-            raise refusal("a quote is opened and not closed" if token.text[0] == "'" else "{} is not understood", token)
-        tokens.append(token)
-        if len(tokens) > MAX_TOKENS:
-            raise refusal(f"there are more than {MAX_TOKENS} words and signs", token)
-        position = found.end()
-    tokens.append(Token("end", "", length))
-    return tokens
-
-
 class _Parser:
     """Reads one text from left to right; ``token`` is the one that comes next."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = _tokens(text)
+        self._tokens = tokens(text)
         self._next = 0
         self._conditions = 0
         self.token = self._tokens[0]
@@ -252,7 +221,12 @@ class _Parser:
             return self.function()
         if self.word in _FOLDS:
             return self.folded()
-        field = self.field((*Field, *_FUNCTIONS, *_FOLDS))
+        if self.word == _CONTESTED:
+            self.advance()
+            return Contested()
+        if self.word == WITHIN:
+            return self.within()
+        field = self.field((*Field, *_FUNCTIONS, *_FOLDS, WITHIN, CONTESTED))
         if self.word == "/":
             return self.lambda_(field)
         return _Named(field, None, token)
@@ -283,6 +257,18 @@ class _Parser:
             raise refusal(f"{function} looks for a literal", literal.token)
         self.expect(")")
         return part(function, named.field, literal, named.token, named.fold)
+
+    def within(self) -> Query:
+        """Read the question whether the value is an address or a range in a network."""
+        self.advance()
+        self.expect("(")
+        self.expect(Field.INDICATOR_VALUE.lower())
+        self.expect(",")
+        start, literal = self.token, self.literal()
+        self.expect(")")
+        found = network(literal)
+        self.count(int(found.rpartition("/")[2]), start)
+        return Within(found)
 
     def folded(self) -> _Named | Given:
         """Read `tolower` or `toupper` around a field or a text."""

@@ -24,6 +24,8 @@ MORE_COLUMNS: Final = tuple(
 PROBLEMS_COLUMN: Final = "Problems"
 #: And one for the text of records whose fields could not be told apart.
 RAW_COLUMN: Final = "Raw"
+#: And one for the files of refused rows that keep their own columns.
+ERROR_COLUMN: Final = "_error"
 REQUIRED: Final = ("type", "value", "action", "title", "description")
 STRICT_ROWS: Final = 500
 _ALIASES: Final = {"rbacgroupnames": "rbac_group_names", "rbacgroups": "rbac_group_names"}
@@ -81,9 +83,9 @@ def _records(source: BinaryIO) -> Iterator[_Header | Records]:
             if skipped is None:
                 continue
             line = block.lines[skipped]
-            reader = RecordReader(_delimiter(line))
+            reader = RecordReader(delimiter_of(line))
             lines = [line]
-            found = RecordReader(_delimiter(line)).read(block._replace(lines=lines, first=block.first + skipped))
+            found = RecordReader(delimiter_of(line)).read(block._replace(lines=lines, first=block.first + skipped))
             cells = found.rows[0] if found.rows else []
             yield _Header(block.first + skipped, [] if isinstance(cells, Fault) else [cell.strip() for cell in cells])
             block = block._replace(lines=block.lines[skipped + 1 :], first=block.first + skipped + 1)
@@ -96,8 +98,14 @@ def _records(source: BinaryIO) -> Iterator[_Header | Records]:
         yield reader.finish(position)
 
 
-def _delimiter(header: str) -> str:
+def delimiter_of(header: str) -> str:
+    """Return what stands between the cells of a file whose first line is *header*."""
     return max(",;\t", key=header.count)
+
+
+def field_of(name: str) -> str | None:
+    """Return the field that the column *name* holds, None where it is none of ours."""
+    return _FIELD_OF.get(name.strip().lower().replace(" ", "").replace("_", ""))
 
 
 def _columns(header: Sequence[str]) -> tuple[list[str | None], list[Problem]]:
@@ -105,8 +113,8 @@ def _columns(header: Sequence[str]) -> tuple[list[str | None], list[Problem]]:
     fields: list[str | None] = []
     problems: list[Problem] = []
     for name in header:
-        field = _FIELD_OF.get(name.lower().replace(" ", "").replace("_", ""))
-        if field is None and name not in (PROBLEMS_COLUMN, RAW_COLUMN):
+        field = field_of(name)
+        if field is None and name not in (PROBLEMS_COLUMN, RAW_COLUMN, ERROR_COLUMN):
             problems.append(_unknown_column(name))
         if field is not None and field in fields:
             problems.append(Problem("repeated-column", f"the column {name} stands twice in the header", name))

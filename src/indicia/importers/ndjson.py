@@ -14,7 +14,7 @@ from indicia.domain.errors import Problem
 from indicia.importers.lines import TOO_LONG, blocks
 from indicia.importers.parsed import BATCH_RECORDS, Parsed, Read, Refusal
 
-# What the list of the API gives besides: passed over, so that an export by API can be imported again.
+# What the list of the API and our files of refused rows give besides: passed over, so that both can be imported again.
 READ_ONLY: Final = frozenset(
     name.lower()
     for name in [
@@ -32,6 +32,7 @@ READ_ONLY: Final = frozenset(
         "etag",
         "changeset",
         "warnings",
+        "_error",
     ]
 )
 

@@ -7,15 +7,19 @@ import hmac
 import secrets
 import uuid
 from collections.abc import Collection
-from datetime import datetime
-from typing import NamedTuple
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from indicia.domain.access import Actor, Permission, Source, require
-from indicia.domain.errors import Forbidden, InvalidInput, NotFound, Problem
+from indicia.domain.errors import Forbidden, InvalidInput, NotFound, Problem, Unavailable
 from indicia.services.writing import record_event
 from indicia.store.applications import Application
 from indicia.store.changesets import Header
 from indicia.store.database import Database
+
+#: That a client was at work is written at most this often.
+TOUCHED_EVERY: Final = timedelta(minutes=1)
 
 
 class Credentials(NamedTuple):
@@ -66,6 +70,16 @@ def list_applications(database: Database, *, actor: Actor) -> list[Application]:
         return tx.applications.all()
 
 
+def show_application(database: Database, client_id: str, *, actor: Actor) -> Application:
+    """Return one API client, a revoked one too."""
+    require(actor, Permission.TI_READ_WRITE_ALL)
+    with database.snapshot() as tx:
+        found = tx.applications.get(client_id)
+    if found is None:
+        raise NotFound(f"there is no API client {client_id[:100]!r}")
+    return found
+
+
 def revoke_application(database: Database, client_id: str, *, actor: Actor, now: datetime) -> Application:
     """Revoke an API client: its secret and its tokens stop working with the next request."""
     require(actor, Permission.TI_READ_WRITE_ALL)
@@ -92,12 +106,18 @@ def authenticate(database: Database, client_id: str, client_secret: str) -> tupl
     return tenant, found
 
 
-def actor_of(database: Database, client_id: str) -> Actor:
-    """Return the actor that the API client *client_id* is now; `Forbidden` where it is revoked or unknown."""
+def actor_of(database: Database, client_id: str, now: datetime | None = None) -> Actor:
+    """Return the actor that the API client *client_id* is now; `Forbidden` where it is revoked or unknown.
+
+    That it was at work *now* is remembered, once a minute at most.
+    """
     with database.snapshot() as tx:
         found = tx.applications.get(client_id)
     if found is None or found.revoked_at is not None:
         raise Forbidden("this API client was revoked")
+    if now is not None and (found.last_used_at is None or now - found.last_used_at >= TOUCHED_EVERY):
+        with suppress(Unavailable), database.attempt() as tx:  # waits for nobody; or with the next request
+            tx.applications.touch(client_id, now)
     return Actor(found.client_id, found.name, Source.PUBLIC_API, found.permissions)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -125,13 +126,16 @@ def undo(
         return Undone(number, made, writing.created, writing.updated, writing.deleted, kept)
 
 
-def verify_chain(database: Database, *, head: str | None = None) -> tuple[ChangeSetRecord | None, list[str]]:
+def verify_chain(
+    database: Database, *, head: str | None = None, hear: Callable[[int], None] | None = None
+) -> tuple[ChangeSetRecord | None, list[str]]:
     """Return the newest changeset, and a sentence for every place where the history is not what was signed.
 
     *head* is a hash that was written down earlier: it has to be part of the chain, or its end was cut off.
+    *hear* is told of every portion of rows that was read, `work_of` says of how many that will be.
     """
     with database.snapshot() as tx:
-        faults = list(tx.changesets.faults())
+        faults = list(tx.changesets.faults(hear))
         if head is not None and not tx.changesets.has_hash(head):
             faults.append(
                 f"no changeset has the hash {head[:64]}: the end of the chain is missing, or it was made anew"
@@ -141,6 +145,12 @@ def verify_chain(database: Database, *, head: str | None = None) -> tuple[Change
         except (OverflowError, TypeError, ValueError):  # altered, so that it is no changeset any more
             newest = None
         return newest, faults
+
+
+def work_of(database: Database) -> int:
+    """Return about how many rows `verify_chain` is going to read."""
+    with database.snapshot() as tx:
+        return tx.changesets.work()
 
 
 def _changeset(tx: Transaction, number: int, actor: Actor) -> ChangeSetRecord:

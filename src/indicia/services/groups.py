@@ -21,6 +21,15 @@ def list_groups(database: Database) -> list[DeviceGroup]:
         return tx.groups.all()
 
 
+def scoped_to(database: Database, name: str, *, actor: Actor) -> int:
+    """Return how many indicators are scoped to the device group *name*: they are in the way of removing it."""
+    require(actor, Permission.TI_READ_WRITE_ALL)
+    with database.snapshot() as tx:
+        if all(group.name != name for group in tx.groups.all()):
+            raise NotFound(f"there is no device group {name[:100]!r}")
+        return tx.indicators.scoped_to(name)
+
+
 def add_group(database: Database, name: str, rank: int | None, *, actor: Actor, now: datetime) -> DeviceGroup:
     """Add a device group; without a rank it is the lowest. `Conflict` where the name or the rank is taken."""
     require(actor, Permission.TI_READ_WRITE_ALL)
@@ -41,9 +50,9 @@ def add_group(database: Database, name: str, rank: int | None, *, actor: Actor, 
             raise Conflict(f"there are {MOST_GROUPS} device groups already, the most there may be")
         for group in groups:
             if group.name == name:
-                raise Conflict(f"there is a device group {name!r} already")
+                raise _taken(f"there is a device group {name!r} already", "name", name)
             if group.rank == rank:
-                raise Conflict(f"the device group {group.name!r} has rank {rank} already")
+                raise _taken(f"the device group {group.name!r} has rank {rank} already", "rank", str(rank))
         made = tx.groups.add(name, rank)
         record_event(tx, Header(actor, "group.add", now), {"name": made.name, "rank": made.rank})
         return made
@@ -60,3 +69,7 @@ def remove_group(database: Database, name: str, *, actor: Actor, now: datetime) 
             raise Conflict(f"{scoped} indicators are scoped to the device group {name!r}; change or delete them first")
         tx.groups.remove(name)
         record_event(tx, Header(actor, "group.remove", now), {"name": name})
+
+
+def _taken(message: str, field: str, value: str) -> Conflict:
+    return Conflict(message, [Problem("conflict", message, field, value)])

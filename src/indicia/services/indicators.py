@@ -17,6 +17,7 @@ from indicia.domain.guard import Guard
 from indicia.domain.indicator import Indicator, Status, StoredIndicator
 from indicia.domain.query import OrderBy, Query
 from indicia.domain.rules import Strictness
+from indicia.services.conflicts import resolved
 from indicia.services.writing import NO_POLICY, Placed, Policy, Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database, Transaction
@@ -73,7 +74,7 @@ def list_indicators(
     """Return a page of the indicators that *actor* may see, live at *now* (SPEC 9.19)."""
     require(actor, *_ANY)
     with database.snapshot() as tx:
-        selection = _selection(tx, wanted, actor, now)
+        selection = selection_of(tx, wanted, actor, now)
         items = tx.indicators.select(selection, limit=limit + 1, offset=offset, after=after, before=before)
         return Page(items[:limit], dict(selection.group_ids), len(items) > limit)
 
@@ -84,7 +85,7 @@ def count_indicators(
     """Return how many indicators match, counting no further than *most*."""
     require(actor, *_ANY)
     with database.snapshot() as tx:
-        return tx.indicators.count(_selection(tx, wanted, actor, now), most=most)
+        return tx.indicators.count(selection_of(tx, wanted, actor, now), most=most)
 
 
 @contextmanager
@@ -94,7 +95,7 @@ def stream_indicators(
     """Give all indicators that match, as of one moment and in bounded memory, and the numbers of device groups."""
     require(actor, *_ANY)
     with database.snapshot() as tx:
-        selection = _selection(tx, wanted, actor, now)
+        selection = selection_of(tx, wanted, actor, now)
         yield tx.indicators.stream(selection), dict(selection.group_ids)
 
 
@@ -107,11 +108,12 @@ def show_indicator(
         return _visible(tx, number, actor, now), group_ids_in(tx)
 
 
-def _selection(tx: Transaction, wanted: Wanted, actor: Actor, now: datetime) -> Selection:
+def selection_of(tx: Transaction, wanted: Wanted, actor: Actor, now: datetime) -> Selection:
+    """Return what *wanted* means in *tx* for *actor*."""
     changeset, moment = as_of(tx, wanted.at, now)
     return Selection(
         now=moment,
-        query=wanted.query,
+        query=resolved(tx, wanted.query, moment, past=changeset is not None),
         owner=actor.id if actor.sees_only_own else None,
         changeset=changeset,
         include_expired=wanted.include_expired,
@@ -319,7 +321,7 @@ def delete_matching(
     require(actor, *_ANY)
     with database.snapshot() if dry_run else database.transaction() as tx:
         writing = Writing(tx, actor, now)
-        selection = _selection(tx, wanted, actor, now)
+        selection = selection_of(tx, wanted, actor, now)
         if dry_run:
             return tx.indicators.count(selection)
         while numbers := [stored.id for stored in tx.indicators.select(selection, limit=5_000)]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from indicia.domain.access import Actor
-from indicia.domain.changes import Candidate, ChangeSet, Known, Outcome
+from indicia.domain.changes import Candidate, ChangeSet, Known, Outcome, disagreements
 from indicia.domain.errors import Conflict, Problem
 from indicia.domain.indicator import Extras, Indicator, Status, StoredIndicator
 from indicia.domain.precedence import Winners
@@ -70,6 +70,10 @@ class Writing:
         self._next_id = 1 if head is None else head.next_id
         self._encoder = Encoder()
         self._rows: list[Row] = []
+        # Of the edits planned last: who created each, the expired ones in their place, all about their values.
+        self._creations: list[int] = []
+        self._displaced: list[int] = []
+        self._siblings: Mapping[bytes, Sequence[Known]] = {}
         # The stored indicators that this changeset has met and left as they are, 64 numbers a block: a twin of one that
         # comes later contradicts it, and does not change it (decision 0007).
         self._kept: dict[int, int] = {}
@@ -243,25 +247,65 @@ class Writing:
         self.tx.indicators.add(versions)
         return numbers
 
+    def plan_edits(self, batch: Sequence[tuple[StoredIndicator, Indicator]]) -> ChangeSet:
+        """Return what giving each stored indicator another version would do, its action and value included.
+
+        The line of each step is the number of the indicator.
+        """
+        self._rows = rows = [self._encoder.encode(indicator) for _stored, indicator in batch]
+        known = self.tx.indicators.known([row[0] for row in rows], self.number)
+        self._creations = [stored.created for stored, _indicator in batch]
+        candidates = [
+            tuple.__new__(Candidate, (stored.id, indicator, row[0], row[1]))
+            for (stored, indicator), row in zip(batch, rows, strict=True)
+        ]
+        self._siblings = known
+        changes, self._displaced = ChangeSet.of_edits(
+            known, candidates, now=self.now, named=not self._actor.sees_only_own
+        )
+        return changes
+
+    def apply_edits(self, changes: ChangeSet) -> None:
+        """Write *changes*, the last thing that `plan_edits` gave."""
+        edited = [
+            (step.candidate.line, row, created, self.number)
+            for step, row, created in zip(changes.steps, self._rows, self._creations, strict=True)
+            if step.outcome is not Outcome.UNCHANGED and step.outcome is not Outcome.REFUSED
+        ]
+        if self._displaced:
+            self.delete(self._displaced)
+        self.tx.indicators.end(self.number, [version[0] for version in edited])
+        self.tx.indicators.add(edited)
+        self.updated += len(edited)
+
+    def disagreements(self, changes: ChangeSet) -> list[list[tuple[Problem, int | None]]]:
+        """Return what contradicts each step of *changes*, which was applied just now, and the numbers of those."""
+        if not self._hears_of_conflicts:
+            return [[] for _step in changes.steps]
+        winners = self.tx.indicators.winners_over([step.candidate.indicator for step in changes.steps], self.now)
+        return [
+            disagreements(
+                self._siblings.get(candidate.subject, ()),
+                candidate.indicator,
+                candidate.line,
+                now=self.now,
+                winners=winners,
+                column=self._column,
+            )
+            for candidate, _outcome, _known, _notes in changes.steps
+        ]
+
     def replace(self, stored: StoredIndicator, indicator: Indicator) -> bool:
         """Give *stored* another version, its action and value included; return whether it differs.
 
         Raises `Conflict` where another indicator has the new identity already.
         """
-        row = self._encoder.encode(indicator)
-        if row[1] == self._encoder.encode(stored.indicator)[1]:
-            return False
-        for known in self.tx.indicators.known([row[0]], self.number).get(row[0], ()):
-            if known.action is indicator.action and known.id != stored.id:
-                if known.expires_at is None or known.expires_at > self.now:
-                    name = "another indicator" if self._actor.sees_only_own else f"indicator {known.id}"
-                    message = f"{name} is this value with the action {indicator.action} already"
-                    raise Conflict(f"{message}; edit that one, or delete it first")
-                self.delete([known.id])
-        self.tx.indicators.end(self.number, [stored.id])
-        self.tx.indicators.add([(stored.id, row, stored.created, self.number)])
-        self.updated += 1
-        return True
+        changes = self.plan_edits([(stored, indicator)])
+        [step] = changes.steps
+        if step.outcome is Outcome.REFUSED:
+            raise Conflict(step.notes[0].message)
+        self.apply_edits(changes)
+        return step.outcome is not Outcome.UNCHANGED
 
     def delete(self, ids: Sequence[int]) -> None:
         """End the current versions of *ids*."""

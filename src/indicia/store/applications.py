@@ -21,6 +21,7 @@ class Application(NamedTuple):
     created_at: datetime
     created_by: str
     revoked_at: datetime | None
+    last_used_at: datetime | None = None
 
 
 class Applications:
@@ -51,6 +52,12 @@ class Applications:
         """Return every API client, the oldest first."""
         query = select(applications).order_by(applications.c.created_at, applications.c.client_id)
         return [_application(row) for row in self._connection.execute(query)]
+
+    def touch(self, client_id: str, at: datetime) -> None:
+        """Remember that an API client was at work."""
+        self._connection.execute(
+            update(applications).where(applications.c.client_id == client_id).values(last_used_at=at)
+        )
 
     def revoke(self, client_id: str, at: datetime) -> bool:
         """Revoke an API client; return whether there was one to revoke."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -19,6 +19,7 @@ from indicia.store.schema import changesets, decisions, indicator_history, indic
 from indicia.store.selection import begun
 
 GENESIS: Final = bytes(32)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _HEADER: Final = (
     "id",
     "at",
@@ -79,6 +80,21 @@ class Tip(NamedTuple):
     next_id: int
 
 
+class Sought(NamedTuple):
+    """Which changesets somebody looks for; ``since`` counts, ``until`` does not any more."""
+
+    actor: str | None = None
+    source: str | None = None
+    kind: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def equal(self) -> list[tuple[Column[Any], str | None]]:
+        """Return what a column has to hold, None where anything will do."""
+        columns = changesets.c
+        return [(columns.actor, self.actor), (columns.source, self.source), (columns.kind, self.kind)]
+
+
 #: Where the chain is before its first changeset.
 ORIGIN: Final = Tip(0, GENESIS, 1)
 
@@ -88,6 +104,7 @@ class ChangeSets:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._hear: Callable[[int], None] = _nobody
 
     def head(self) -> ChangeSetRecord | None:
         """Return the newest changeset, None where there is none."""
@@ -118,7 +135,9 @@ class ChangeSets:
 
     def undone_by(self, number: int) -> int | None:
         """Return the newest changeset that undid *number*."""
-        found = self._connection.execute(select(func.max(changesets.c.id)).where(changesets.c.undoes == number))
+        found = self._connection.execute(
+            select(func.max(changesets.c.id)).where(changesets.c.id > number, changesets.c.undoes == number)
+        )
         newest: int | None = found.scalar_one()
         return newest
 
@@ -144,14 +163,56 @@ class ChangeSets:
         self, *, before: int | None, limit: int, ids: Sequence[int] | None = None, actor: str | None = None
     ) -> list[ChangeSetRecord]:
         """Return the newest changesets first: under *before*, or only those of *ids*, or only those of *actor*."""
-        query = select(changesets).order_by(changesets.c.id.desc()).limit(limit)
+        return self.find(Sought(actor=actor), before=before, limit=limit, ids=ids)
+
+    def find(
+        self,
+        sought: Sought,
+        *,
+        limit: int,
+        before: int | None = None,
+        after: int | None = None,
+        ids: Sequence[int] | None = None,
+    ) -> list[ChangeSetRecord]:
+        """Return up to *limit* of the *sought* changesets, the newest first: under *before*, or those next to *after*.
+
+        Numbers rise with time, so that days are looked up once, and the rest is a walk along the numbers.
+        """
+        number = changesets.c.id
+        query = select(changesets).limit(limit).order_by(number.desc() if after is None else number)
+        conditions = [column == wanted for column, wanted in sought.equal() if wanted is not None]
         if before is not None:
-            query = query.where(changesets.c.id < before)
+            conditions.append(number < before)
+        if after is not None:
+            conditions.append(number > after)
         if ids is not None:
-            query = query.where(changesets.c.id.in_(ids))
-        if actor is not None:
-            query = query.where(changesets.c.actor == actor)
-        return [_record(row) for row in self._connection.execute(query)]
+            conditions.append(number.in_(ids))
+        if sought.since is not None:
+            conditions.append(number > self.at(sought.since - _MICROSECOND))
+        if sought.until is not None:
+            conditions.append(number <= self.at(sought.until - _MICROSECOND))
+        found = [_record(row) for row in self._connection.execute(query.where(*conditions))]
+        return found if after is None else found[::-1]
+
+    def who(self, most: int) -> dict[str, str]:
+        """Return up to *most* actors that made changesets, by the name each had last; a look-up for each."""
+        found: dict[str, str] = {}
+        query = select(func.min(changesets.c.actor))
+        actor = self._connection.execute(query).scalar_one()
+        while actor is not None and len(found) < most:
+            newest = select(changesets.c.actor_name).where(changesets.c.actor == actor)
+            found[actor] = self._connection.execute(newest.order_by(changesets.c.id.desc()).limit(1)).scalar_one()
+            actor = self._connection.execute(query.where(changesets.c.actor > actor)).scalar_one()
+        return found
+
+    def undone_among(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Return by which changeset each of *numbers* was undone last, those that were."""
+        if not numbers:
+            return {}
+        query = select(changesets.c.undoes, func.max(changesets.c.id)).where(
+            changesets.c.id > min(numbers), changesets.c.undoes.in_(numbers)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query.group_by(changesets.c.undoes))}
 
     def add(
         self,
@@ -207,12 +268,23 @@ class ChangeSets:
             for part in engines.parts(self._connection, query):
                 # Not %d: that would take 1.5 for 1.
                 digest.update(b"".join([f"{sign}{row[0]},{row[1]},".encode() + row[2] for row in part]))
+                self._hear(len(part))
         return digest.digest()
 
     # -- verification ---------------------------------------------------------------------------------------------
 
-    def faults(self) -> Iterator[str]:
-        """Yield one sentence for every place where the chain and the tables do not agree; none means all is well."""
+    def work(self) -> int:
+        """Return how many rows `faults` reads: each version to sign it, again where it ended, and once to compare."""
+        columns = changesets.c
+        total = func.sum(2 * (columns.created + columns.updated) + columns.updated + columns.deleted)
+        return _whole(self._connection.execute(select(total)).scalar_one())
+
+    def faults(self, hear: Callable[[int], None] | None = None) -> Iterator[str]:
+        """Yield one sentence for every place where the chain and the tables do not agree; none means all is well.
+
+        *hear* is told of every portion of rows that was read.
+        """
+        self._hear = hear or _nobody
         prev_hash, expected, began, ended = GENESIS, 1, 0, 0
         for row in self._connection.execute(_stored(changesets).order_by(changesets.c.id)).all():
             values = dict(row._mapping)  # noqa: SLF001 SQLAlchemy's public name
@@ -269,6 +341,7 @@ class ChangeSets:
                 .outerjoin_from(table, decisions, decisions.c.id == table.c.decision)
             )
             for part in self._parts(query):
+                self._hear(len(part))
                 for number, *content in part:
                     if not _is_intact(encoder, content[: len(OWN_COLUMNS)], content[len(OWN_COLUMNS) :]):
                         yield f"indicator {number} ({table.name}) was altered outside Indicia"
@@ -290,6 +363,10 @@ def _stored(table: Table, *names: str) -> Select[*tuple[Any, ...]]:
     """Return a query for columns of *table* as they are stored: what was altered may be of any type."""
     columns: list[Column[Any]] = [table.c[name] for name in names] or list(table.c)
     return select(*[type_coerce(column, NULLTYPE).label(column.name) for column in columns])
+
+
+def _nobody(rows: int) -> None:
+    """Hear of *rows*, and do nothing."""
 
 
 def _whole(value: Any) -> int:

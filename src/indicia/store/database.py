@@ -20,11 +20,15 @@ from indicia.store.changesets import ChangeSets
 from indicia.store.entries import Entries
 from indicia.store.groups import DeviceGroups
 from indicia.store.idempotency import IdempotencyKeys
+from indicia.store.import_jobs import ImportJobRecords
 from indicia.store.imports import PlannedImports
 from indicia.store.indicators import Indicators
+from indicia.store.people import People
+from indicia.store.sessions import Preferences, Sessions
+from indicia.store.touched import Touched
 
 #: The newest file in migrations/versions; a test keeps the two equal.
-NEWEST_SCHEMA: Final = "0001"
+NEWEST_SCHEMA: Final = "0004"
 
 
 class Transaction:
@@ -50,6 +54,11 @@ class Transaction:
         return ChangeSets(self.connection)
 
     @cached_property
+    def touched(self) -> Touched:
+        """Which indicators a changeset touched."""
+        return Touched(self.connection)
+
+    @cached_property
     def groups(self) -> DeviceGroups:
         """The device groups."""
         return DeviceGroups(self.connection)
@@ -63,6 +72,26 @@ class Transaction:
     def imports(self) -> PlannedImports:
         """The imports that were planned and wait to be applied."""
         return PlannedImports(self.connection)
+
+    @cached_property
+    def import_jobs(self) -> ImportJobRecords:
+        """The imports that run in the background."""
+        return ImportJobRecords(self.connection)
+
+    @cached_property
+    def people(self) -> People:
+        """Who signs in."""
+        return People(self.connection)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is signed in."""
+        return Sessions(self.connection)
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """How each person likes the portal."""
+        return Preferences(self.connection)
 
     @cached_property
     def idempotency_keys(self) -> IdempotencyKeys:
@@ -142,6 +171,16 @@ class Database:
         """Begin a transaction that may write; writers queue, and it is committed whole or not at all."""
         with _outcomes(self.engine.url), self.engine.connect() as connection:
             with engines.begin_write(connection):
+                yield Transaction(connection, writable=True)
+
+    @contextmanager
+    def attempt(self) -> Iterator[Transaction]:
+        """Begin a transaction that waits for no other writer: `Unavailable` where there is one.
+
+        For what is good to know and may be lost, and must keep nobody waiting while a million rows are imported.
+        """
+        with _outcomes(self.engine.url), self.engine.connect() as connection:
+            with engines.begin_write(connection, wait=False):
                 yield Transaction(connection, writable=True)
 
     @contextmanager

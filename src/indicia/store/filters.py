@@ -26,14 +26,17 @@ from sqlalchemy import (
     union_all,
 )
 
-from indicia.domain.identity import subject
+from indicia.domain.networks import is_small
 from indicia.domain.query import (
     KINDS,
     About,
+    Among,
     And,
     Compare,
     Constant,
+    Contested,
     Field,
+    Fold,
     Has,
     In,
     Kind,
@@ -44,9 +47,11 @@ from indicia.domain.query import (
     Query,
     Scalar,
     Text,
+    Within,
 )
-from indicia.store import dialects
+from indicia.store import dialects, valued
 from indicia.store.codes import ACTIONS, CATEGORIES, SEVERITIES, STATUSES, TYPES
+from indicia.store.nesting import deepest_first
 from indicia.store.schema import changesets, decisions
 
 _COLUMNS: Final[Mapping[Field, str]] = {
@@ -113,6 +118,10 @@ _OF_DECISIONS: Final = frozenset(
     }
 )
 _ORDERS: Final[Mapping[Order, Callable[[Any, Any], ColumnElement[bool]]]] = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+_FOLDED: Final[Mapping[Fold, Mapping[int, int]]] = {
+    "lower": {code: code + 32 for code in range(ord("A"), ord("Z") + 1)},
+    "upper": {code + 32: code for code in range(ord("A"), ord("Z") + 1)},
+}
 _SEPARATOR: Final = "\x1f"
 # A name of its own, so that a statement that joins the changesets does not take this table for the one that it has.
 _changes: Final = changesets.alias("changesets_asked")
@@ -125,7 +134,7 @@ def where(query: Query, table: FromClause, *, groups: Mapping[str, str], walk: b
     *groups* gives the number of each device group, as text, by its name. With *walk* the engine is kept from
     using the index of decisions, for a reader that goes through the table in order anyway.
     """
-    if not isinstance(query, Constant) and _asks_decisions_only(query):
+    if not isinstance(query, Constant) and asks_decisions_only(query):
         column = (table.c.decision + 0) if walk else table.c.decision
         return column.in_(_decisions(query, groups))
     return _where(query, table, groups, walk=walk)
@@ -135,10 +144,10 @@ def shared_part(query: Query, groups: Mapping[str, str]) -> Select[int] | None:
     """Return the decisions that an indicator must have one of to match *query*, None where any will do."""
     if isinstance(query, Constant):
         return None
-    if _asks_decisions_only(query):
+    if asks_decisions_only(query):
         return _decisions(query, groups)
     if isinstance(query, And):
-        shared = tuple(operand for operand in query.operands if _asks_decisions_only(operand))
+        shared = tuple(operand for operand in query.operands if asks_decisions_only(operand))
         return _decisions(And(shared), groups) if shared else None
     return None
 
@@ -148,8 +157,10 @@ def is_pointed(query: Query) -> bool:
     match query:
         case About(_, written):
             return not written
-        case Compare(Field.ID):
+        case Compare(Field.ID) | Among():
             return True
+        case Within(network):
+            return is_small(network)
         case Compare(Field.EXTERNAL_ID, "eq", literal, None):
             return literal is not None
         case In(Field.ID | Field.EXTERNAL_ID, literals, None):
@@ -196,15 +207,16 @@ def _branch(query: Query, table: FromClause, groups: Mapping[str, str], *, walk:
     return where(query, table, groups=groups, walk=walk)
 
 
-def _asks_decisions_only(query: Query) -> bool:
+def asks_decisions_only(query: Query) -> bool:
+    """Return whether the decision of an indicator tells whether *query* holds of it."""
     match query:
         case Constant():
             return True
         case Not(operand):
-            return _asks_decisions_only(operand)
+            return asks_decisions_only(operand)
         case And(operands) | Or(operands):
-            return all(map(_asks_decisions_only, operands))
-        case About():
+            return all(map(asks_decisions_only, operands))
+        case About() | Within() | Contested() | Among():
             return False
         case _:
             return query.field in _OF_DECISIONS
@@ -223,7 +235,13 @@ def _where(query: Query, table: FromClause, groups: Mapping[str, str], *, walk: 
         case Has(field, name):
             return _has(field, name, table, groups)
         case About():
-            return _about(query, table)
+            return valued.about(query, table, _column(Field.INDICATOR_VALUE, table))
+        case Within(network):
+            return valued.within(network, table)
+        case Among(ids):
+            return dialects.among(table.c.id, ids)
+        case Contested():
+            raise ValueError("services say which indicators contradict others before anybody looks for them")
         case _ if query.field in _OF_CHANGESETS:
             return _of_changeset(query, table)
         case _:
@@ -237,7 +255,7 @@ def order_by(keys: Iterable[OrderBy], table: FromClause) -> list[ColumnElement[A
     """
     terms: list[ColumnElement[Any]] = []
     for key in keys:
-        column = _sortable(key.field, table)
+        column = sort_key(key.field, table)
         term = column.desc() if key.descending else column.asc()
         if key.field in _NULLABLE:  # told only where it matters: it keeps PostgreSQL from using a plain index
             term = term.nulls_last() if key.descending else term.nulls_first()
@@ -247,7 +265,8 @@ def order_by(keys: Iterable[OrderBy], table: FromClause) -> list[ColumnElement[A
     return [*terms, table.c.id.asc()]
 
 
-def _sortable(field: Field, table: FromClause) -> ColumnElement[Any]:
+def sort_key(field: Field, table: FromClause) -> ColumnElement[Any]:
+    """Return what an order by *field* compares."""
     column: ColumnElement[Any]
     if field in _OF_DECISIONS:
         column = _decided.c[_COLUMNS[field]]
@@ -270,8 +289,7 @@ def _column(field: Field, table: FromClause) -> ColumnElement[Any]:
 
 def _condition(query: Compare | In | Text, column: ColumnElement[Any], *, nullable: bool) -> ColumnElement[bool]:
     """Return what *query* says of *column*, false where that is null and null was not asked for."""
-    asked = column if query.fold is None else dialects.folded(column, query.fold)
-    condition = _asked(query, asked)
+    condition = _asked(query, column)
     if not nullable:
         return condition
     told = and_(column.is_not(None), condition)
@@ -279,6 +297,12 @@ def _condition(query: Compare | In | Text, column: ColumnElement[Any], *, nullab
 
 
 def _asked(query: Compare | In | Text, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    if isinstance(query, Text) and query.function == "contains" and query.fold and query.literal:
+        if query.literal != query.literal.translate(_FOLDED[query.fold]):
+            return false()  # a letter that no folded text has
+        return dialects.contains_in_any_case(column, query.literal)
+    if query.fold is not None:
+        column = dialects.folded(column, query.fold)
     match query:
         case Compare(field, operator, literal):
             if operator == "eq":
@@ -361,40 +385,10 @@ def _has(field: Field, name: str, table: FromClause, groups: Mapping[str, str]) 
     return and_(column.is_not(None), or_(false(), *parts))
 
 
-def _about(query: About, table: FromClause) -> ColumnElement[bool]:
-    parts: list[ColumnElement[bool]] = []
-    if query.values:
-        parts.append(table.c.subject.in_(sorted(subject(kind, canonical) for kind, canonical in query.values)))
-    if query.written:  # no index has these; but only a text that is no value at all comes here
-        parts.append(_column(Field.INDICATOR_VALUE, table).in_(sorted(query.written)))
-    return or_(false(), *parts)
-
-
 def _together(node: type[And | Or], operands: tuple[Query, ...], table: FromClause) -> Sequence[Query]:
     """Return *operands* with those that ask the decision only made one, so that the decisions are asked once."""
-    shared = tuple(operand for operand in operands if _asks_decisions_only(operand))
+    shared = tuple(operand for operand in operands if asks_decisions_only(operand))
     if table is _decided or len(shared) < 2 or len(shared) == len(operands):
-        return _deepest_first(operands)
-    others = tuple(operand for operand in operands if not _asks_decisions_only(operand))
-    return _deepest_first((node(shared), *others))
-
-
-def _deepest_first(operands: Sequence[Query]) -> list[Query]:
-    """Return *operands* in the order that costs a parser least: the one that nests most stands first.
-
-    SQLite before 3.46 refuses a statement that takes more than 100 places on its parser's stack, and
-    ``a OR b AND (...)`` takes five for each level, ``(...) AND b OR a`` one. Which comes first changes no answer.
-    """
-    return sorted(operands, key=_stack, reverse=True)
-
-
-def _stack(query: Query) -> int:
-    """Return about how many places *query* takes on a parser's stack."""
-    match query:
-        case Not(operand):
-            return _stack(operand) + 2
-        case And(operands) | Or(operands):
-            first, *others = sorted(map(_stack, operands), reverse=True)
-            return max(first + 1, others[0] + 3 if others else 0)
-        case _:
-            return 1
+        return deepest_first(operands)
+    others = tuple(operand for operand in operands if not asks_decisions_only(operand))
+    return deepest_first((node(shared), *others))

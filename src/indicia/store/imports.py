@@ -35,12 +35,22 @@ class PlannedImports:
 
     def add(self, planned: PlannedImport, body: BinaryIO) -> None:
         """Keep *planned* and its *body*, compressed, in pieces."""
-        values = planned._asdict()
-        values["options"] = orjson.dumps(values["options"]).decode()
-        values["report"] = orjson.dumps(values["report"]).decode()
-        self._connection.execute(insert(planned_imports).values(values))
+        self._connection.execute(insert(planned_imports).values(_values(planned)))
+        self._add_body(planned.id, body)
+
+    def change(self, planned: PlannedImport) -> bool:
+        """Give a planned import another plan, its body staying as it is; return whether there is one."""
+        query = update(planned_imports).where(planned_imports.c.id == planned.id)
+        return self._connection.execute(query.values(_values(planned))).rowcount == 1
+
+    def change_body(self, import_id: str, body: BinaryIO) -> None:
+        """Give a planned import another body."""
+        self.drop_body(import_id)
+        self._add_body(import_id, body)
+
+    def _add_body(self, import_id: str, body: BinaryIO) -> None:
         for number, piece in enumerate(iter(lambda: body.read(CHUNK_BYTES), b"")):
-            row = {"import_id": planned.id, "number": number, "data": zlib.compress(piece, 1)}
+            row = {"import_id": import_id, "number": number, "data": zlib.compress(piece, 1)}
             self._connection.execute(insert(planned_import_chunks).values(row))
 
     def get(self, import_id: str) -> PlannedImport | None:
@@ -63,10 +73,18 @@ class PlannedImports:
             query = select(chunks.data).where(chunks.import_id == import_id, chunks.number == number)
             yield zlib.decompress(self._connection.execute(query).scalar_one())
 
+    def has_body(self, import_id: str) -> bool:
+        """Return whether the bytes of a planned import are still kept."""
+        query = select(planned_import_chunks.c.number).where(planned_import_chunks.c.import_id == import_id)
+        return self._connection.execute(query.limit(1)).first() is not None
+
     def mark_applied(self, import_id: str, changeset: int | None) -> None:
-        """Say that a planned import was applied as *changeset*; its bytes are not needed any more."""
+        """Say that a planned import was applied as *changeset*."""
         query = update(planned_imports).where(planned_imports.c.id == import_id)
         self._connection.execute(query.values(changeset=changeset))
+
+    def drop_body(self, import_id: str) -> None:
+        """Forget the bytes of a planned import: nobody needs them any more."""
         self._connection.execute(delete(planned_import_chunks).where(planned_import_chunks.c.import_id == import_id))
 
     def forget_before(self, moment: datetime) -> None:
@@ -74,3 +92,10 @@ class PlannedImports:
         old = select(planned_imports.c.id).where(planned_imports.c.at < moment)
         self._connection.execute(delete(planned_import_chunks).where(planned_import_chunks.c.import_id.in_(old)))
         self._connection.execute(delete(planned_imports).where(planned_imports.c.at < moment))
+
+
+def _values(planned: PlannedImport) -> dict[str, Any]:
+    values = planned._asdict()
+    values["options"] = orjson.dumps(values["options"]).decode()
+    values["report"] = orjson.dumps(values["report"]).decode()
+    return values

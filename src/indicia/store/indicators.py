@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, select, true, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, not_, select, true, union
 from sqlalchemy.sql import FromClause
 
 from indicia.domain.changes import Known
@@ -16,7 +16,7 @@ from indicia.domain.observable import ObservableType
 from indicia.domain.precedence import Winner, Winners, wider
 from indicia.store import decisions as decisions_store
 from indicia.store import engines, filters
-from indicia.store.dialects import contains
+from indicia.store.dialects import among, contains
 from indicia.store.rows import (
     ACTION_OF,
     DECISION_COLUMNS,
@@ -357,8 +357,7 @@ class Indicators:
 
 def _but(column: ColumnElement[int], keep: Sequence[int]) -> ColumnElement[bool]:
     """Return the condition that *column* is none of *keep*, which may be longer than a statement may have values."""
-    parts = [keep[start : start + LOOKUP_ROWS] for start in range(0, len(keep), LOOKUP_ROWS)]
-    return and_(true(), *(column.not_in(part) for part in parts))
+    return not_(among(column, keep)) if keep else true()
 
 
 def _select(table: FromClause, *more: ColumnElement[Any]) -> Select[Any]:

@@ -139,8 +139,9 @@ indicator_history = Table(
     Column("began", BigInteger, primary_key=True, autoincrement=False),
     Column("ended", BigInteger, nullable=False),
 )
-Index(None, indicator_history.c.ended)
-Index(None, indicator_history.c.began)
+# With the number, so that what a changeset touched is read a page at a time.
+Index(None, indicator_history.c.ended, indicator_history.c.id)
+Index(None, indicator_history.c.began, indicator_history.c.id)
 
 changesets = Table(
     "changesets",
@@ -184,6 +185,7 @@ applications = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
 )
 
 tenants = Table("tenants", metadata, Column("id", Text, primary_key=True))
@@ -219,6 +221,83 @@ planned_import_chunks = Table(
     "planned_import_chunks",
     metadata,
     Column("import_id", Text, ForeignKey("planned_imports.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Who manages indicators by the portal. ``name_key`` is the name as it is compared: nobody has one that only looks
+# different. ``password`` is what argon2 made of it, null until a link was used to set one.
+people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),
+    Column("password", Text),
+    Column("password_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("disabled_at", UtcDateTime),
+)
+
+# Links that let somebody set a password, once; without a person the one that makes the first.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("token_sha256", LargeBinary(32), primary_key=True),
+    Column("person", Text, ForeignKey("people.id", ondelete="CASCADE")),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+# ``client`` is what the browser said that it is, ``address`` where it came from, as of the sign-in.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_sha256", LargeBinary(32), primary_key=True),
+    Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("address", Text, nullable=False),
+)
+Index(None, sessions.c.person)
+
+# How somebody likes the portal: small JSON documents, each under a key.
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("person", Text, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# An import that runs in the background: ``id`` is also that of the planned import which holds the file. ``owner`` names
+# the process that has it under way, so that another one knows that it was left behind.
+import_jobs = Table(
+    "import_jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("actor_name", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_at", UtcDateTime, nullable=False),
+    Column("owner", Text),
+    Column("options", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("changeset", BigInteger),
+)
+Index(None, import_jobs.c.at)
+
+# Everything that was found about the rows of such a file, in pieces: problems of one kind, or the refused rows.
+import_findings = Table(
+    "import_findings",
+    metadata,
+    Column("import_id", Text, ForeignKey("import_jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Integer, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("data", LargeBinary, nullable=False),
 )

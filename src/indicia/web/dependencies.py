@@ -67,7 +67,7 @@ def current_actor(
     tenant = applications.tenant_of(app.database)
     try:
         client_id = tokens.client_of(bearer.credentials, tenant=tenant, host=request.url.netloc, now=at)
-        actor = applications.actor_of(app.database, client_id)
+        actor = applications.actor_of(app.database, client_id, at)
     except (InvalidToken, Forbidden) as error:
         raise _unauthorized(str(error), "invalid_token") from None
     request.state.actor = actor.id

@@ -1,7 +1,8 @@
-"""What somebody sees who starts the server for the first time: an API client, and what to try with it."""
+"""What somebody sees who starts the server for the first time: the way in, an API client, and what to try with it."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Final
 
 from indicia.app import App
 from indicia.domain.access import Actor, Permission, Source
-from indicia.services import applications
+from indicia.services import applications, people
 from indicia.web.tokens import DEFENDER_RESOURCE
 
 CLIENT_NAME: Final = "first client"
@@ -18,6 +19,21 @@ _INDICATOR: Final = (
     '{"indicatorValue":"evil.example","indicatorType":"DomainName","action":"Block",'
     '"title":"My first indicator","description":"Try it out"}'
 )
+
+
+def way_in(app: App, address: str, *, now: datetime) -> list[str]:
+    """Return the lines with the link that makes the first administrator, none where there is somebody already.
+
+    There is no password that everybody knows: whoever reads what the server prints may choose one.
+    """
+    token = people.one_time_link(app.database, now)
+    if token is None:
+        return []
+    return [
+        "",
+        "Nobody can sign in yet. This link makes the first administrator, once, within 24 hours:",
+        f"  {_reachable(address)}/welcome/{token}",
+    ]
 
 
 def what_to_try(app: App, address: str, *, now: datetime) -> list[str]:
@@ -43,6 +59,11 @@ def what_to_try(app: App, address: str, *, now: datetime) -> list[str]:
         f"    -H 'Content-Type: application/json' -d '{_INDICATOR}'",
         *_by_command_line(),
     ]
+
+
+def _reachable(address: str) -> str:
+    """Return *address* as a browser on this machine can open it, where it stands for every address there is."""
+    return re.sub(r"//(?:0\.0\.0\.0|\[::\])(?=:)", "//localhost", address)
 
 
 def _by_command_line() -> list[str]:

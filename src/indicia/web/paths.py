@@ -13,6 +13,10 @@ _VERSION: Final = re.compile(r"v\d+(?:\.\d+)?")
 _TENANT: Final = re.compile(
     r"/[^/]+(/oauth2/token|/oauth2/v2\.0/token|/v2\.0/\.well-known/openid-configuration|/discovery/v2\.0/keys)"
 )
+# The first segments of the pages; the empty one is the home page.
+_PAGES: Final = frozenset(
+    {"", "assets", "changes", "check", "import", "indicators", "settings", "sign-in", "sign-out", "welcome"}
+)
 _SLASHES: Final = re.compile(r"/{2,}")
 
 
@@ -64,3 +68,8 @@ def is_compat(path: str) -> bool:
 def is_token_endpoint(path: str) -> bool:
     """Return whether *path* is one of the token endpoints."""
     return path.endswith(("/oauth2/token", "/oauth2/v2.0/token"))
+
+
+def is_portal(path: str) -> bool:
+    """Return whether *path* is one of the pages for people."""
+    return path.split("/", 2)[1] in _PAGES if path.startswith("/") else False

@@ -27,17 +27,26 @@ from structlog.typing import FilteringBoundLogger
 
 from indicia.app import App
 from indicia.domain.access import system_actor
-from indicia.domain.errors import IndiciaError, Unavailable
+from indicia.domain.errors import Forbidden, IndiciaError, Unavailable
 from indicia.services import indicators
+from indicia.services.verification import Verification
 from indicia.settings import Settings
 from indicia.web import api, defender, docs, oauth, status
 from indicia.web.defender_errors import defender_reply
 from indicia.web.description import Described
-from indicia.web.first_run import what_to_try
+from indicia.web.first_run import way_in, what_to_try
 from indicia.web.logs import open_log
 from indicia.web.metrics import Metrics
-from indicia.web.paths import ForgivingPaths, is_compat, is_token_endpoint
+from indicia.web.paths import ForgivingPaths, is_compat, is_portal, is_token_endpoint
+from indicia.web.portal import routes as portal
+from indicia.web.portal.assets import Assets
+from indicia.web.portal.compressing import CompressedPages
+from indicia.web.portal.faults import portal_reply, signed_out_reply
+from indicia.web.portal.page import Templates
+from indicia.web.portal.resuming import kept_form, kept_from, resumed
+from indicia.web.portal.signing_in import Desk, interrupted_page
 from indicia.web.problems import INTERNAL_ERROR, Fault, fault_of, problem_reply
+from indicia.web.session import SignedOut, StalePage, is_from_page
 from indicia.web.tokens import Tokens
 from indicia.worker import Worker
 
@@ -58,6 +67,7 @@ _SECURITY_HEADERS: Final = {
 
 def create_app(app: App, *, log: FilteringBoundLogger | None = None) -> FastAPI:
     """Return the ASGI application over *app*; nothing is started, and closing *app* stays with the caller."""
+    log = log or open_log()
     counter = system_actor("metrics")
 
     def count() -> int:
@@ -73,20 +83,27 @@ def create_app(app: App, *, log: FilteringBoundLogger | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(Doorkeeper, log=log or open_log(), metrics=metrics),
+            Middleware(Doorkeeper, log=log, metrics=metrics),
             Middleware(ForgivingPaths),
+            Middleware(CompressedPages),
         ],
         exception_handlers={
             IndiciaError: _told,
             HTTPException: _told,
             RequestValidationError: _told,
             oauth.TokenRefused: _token_refused,
+            SignedOut: _signed_out,
+            StalePage: _stale_page,
         },
     )
     server.state.indicia = app
     server.state.tokens = Tokens.open(app.key_file)
     server.state.metrics = metrics
-    for router in (status.router, oauth.router, defender.router, api.router, docs.router):
+    server.state.desk = Desk.open(log)
+    server.state.assets = Assets.load()
+    server.state.templates = Templates(server.state.assets)
+    server.state.verification = Verification(app.database, lambda: datetime.now(UTC))
+    for router in (status.router, oauth.router, defender.router, api.router, docs.router, portal.router):
         server.include_router(router)
     return server
 
@@ -100,6 +117,24 @@ async def _token_refused(request: Request, error: Exception) -> Response:
     return oauth.token_refused(error, request, datetime.now(UTC))
 
 
+async def _signed_out(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignedOut)
+    if request.method == "POST" and request.headers.get("hx-request") != "true":
+        kept = await kept_from(request)
+        if kept is not None:
+            return interrupted_page(request, datetime.now(UTC), kept)
+    return signed_out_reply(request, ended=error.ended)
+
+
+async def _stale_page(request: Request, error: Exception) -> Response:
+    """Ask whether to send what a page of an earlier session sent, where it can wait in a page."""
+    form, session = getattr(request.state, "form", None), getattr(request.state, "session", None)
+    kept = kept_form(request, form) if form is not None and is_from_page(request) else None
+    if kept is not None and session is not None and request.headers.get("hx-request") != "true":
+        return resumed(request, datetime.now(UTC), session, kept, status=403)
+    return await _told(request, Forbidden(str(error)))
+
+
 def fault_reply(fault: Fault, request: Request) -> Response:
     """Return *fault* in the shape of the API that was called."""
     path = request.scope["path"]
@@ -107,6 +142,8 @@ def fault_reply(fault: Fault, request: Request) -> Response:
         return defender_reply(fault, request)
     if is_token_endpoint(path):
         return oauth.fault_reply(fault, request, datetime.now(UTC))
+    if is_portal(path) or "text/html" in request.headers.get("accept", ""):
+        return portal_reply(fault, request)
     return problem_reply(fault, request)
 
 
@@ -157,10 +194,15 @@ def _about(scope: Scope) -> dict[str, Any]:
     return {
         "request_id": scope["indicia.request_id"],
         "method": scope["method"],
-        "path": scope["path"],
+        "path": _loggable(scope["path"]),
         "client": client[0] if client else None,
         "actor": scope.get("state", {}).get("actor"),
     }
+
+
+def _loggable(path: str) -> str:
+    """Return *path* without the token of a one-time link, which is as good as a password."""
+    return "/welcome/…" if path.startswith("/welcome/") else path
 
 
 def _route(scope: Scope) -> str | None:
@@ -173,7 +215,8 @@ def _route(scope: Scope) -> str | None:
 def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8484, first_run: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; the first line on stdout is the address, also for port 0.
 
-    With *first_run* an API client is made where there is none, and what to try is printed. Raises `Unavailable`
+    While there is nobody who could sign in, a link that makes the first administrator follows. With *first_run* an API
+    client is made where there is none, and what to try is printed. Raises `Unavailable`
     where the port is taken or the database cannot be used.
     """
     with _listening(host, port) as listener, _opened(settings) as app:
@@ -182,7 +225,7 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8484, first_
         if app.engine.slow_because is not None:
             log.warning("engine.slow", why=app.engine.slow_because)
         address = _address(listener)
-        lines = [address]
+        lines = [address, *way_in(app, address, now=datetime.now(UTC))]
         if first_run:
             lines += what_to_try(app, address, now=datetime.now(UTC))
         sys.stdout.write("\n".join(lines) + "\n")

@@ -301,6 +301,38 @@ def test_what_the_first_run_prints_works(serve: Callable[..., subprocess.Popen[s
     assert found["client secret"] not in stop(process)[0]
 
 
+def test_while_there_is_nobody_every_start_prints_a_link_that_leads_in(
+    serve: Callable[..., subprocess.Popen[str]],
+) -> None:
+    link = re.compile(r"^  (http://127\.0\.0\.1:\d+)/welcome/([\w-]{43})$", re.MULTILINE)
+    process = serve()
+    assert process.stdout is not None
+    process.stdout.readline()
+    old = link.search(stop(process)[0])
+    assert old
+    process = serve()
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert process.stdout.readline() == "\n"
+    assert "first administrator" in process.stdout.readline()
+    new = link.search(process.stdout.readline())
+    assert new
+    assert new[1] == address
+    assert new[2] != old[2]
+    form = {"name": "Ada", "password": "correct horse battery"}
+    assert httpx.post(f"{address}/welcome/{old[2]}", data=form).status_code == 404
+    reply = httpx.post(f"{address}/welcome/{new[2]}", data=form)
+    assert reply.status_code == 303
+    assert "__Host-indicia=" in reply.headers["set-cookie"]
+    out, errors = stop(process)
+    assert "/welcome/" not in out
+    assert new[2] not in errors
+    process = serve()
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert "/welcome/" not in stop(process)[0]
+
+
 def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[str, str]:
     """Return what else *process* prints on stdout and stderr, told to stop by a signal."""
     assert process.stdout is not None

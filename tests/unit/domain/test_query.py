@@ -18,6 +18,7 @@ from indicia.domain.query import (
     And,
     Compare,
     Constant,
+    Contested,
     Field,
     Has,
     In,
@@ -28,6 +29,7 @@ from indicia.domain.query import (
     OrderBy,
     Query,
     Text,
+    Within,
 )
 from indicia.domain.query_memory import matches
 from indicia.domain.query_text import (
@@ -148,6 +150,12 @@ ACCEPTED: dict[str, Query] = {
     # the same value, however it is spelled
     "indicatorValue eq 'Evil.Example.'": EVIL,
     "indicatorValue ne 'evil.example'": Not(EVIL),
+    # words of our own
+    "hasConflict": Contested(),
+    "not HASCONFLICT": Not(Contested()),
+    "hasConflict eq false": Not(Contested()),
+    "within(indicatorValue, '10.1.0.0/8')": Within("10.0.0.0/8"),
+    "Within(IndicatorValue,'192.0.2.0-192.0.2.255') eq true": Within("192.0.2.0/24"),
     "indicatorValue in ('evil.example', 'no value', null)": About(EVIL.values, frozenset({"no value"})),
     "indicatorValue eq null": About(frozenset()),
     "tolower(indicatorValue) eq 'evil.example'": Compare(Field.INDICATOR_VALUE, "eq", "evil.example", "lower"),
@@ -171,6 +179,12 @@ REFUSED: dict[str, tuple[int, str]] = {
     "'a'": (0, "'a'"),
     "null": (0, "null"),
     "secret eq 's'": (0, "secret"),
+    "hasConflict eq 1": (12, "eq"),
+    "within(title, '10.0.0.0/8')": (7, "title"),
+    "within(indicatorValue, '10.0.0.0/0')": (23, "'10.0.0.0/0'"),
+    "within(indicatorValue, '2001:db8::/33')": (23, "'2001:db8::/33'"),
+    "within(indicatorValue, 5)": (23, "5"),
+    "within(indicatorValue, 'evil')": (23, "'evil'"),
     "subject eq 's'": (0, "subject"),
     "title/length eq 1": (5, "/"),
     "indexof(title,'x') eq 1": (0, "indexof"),
