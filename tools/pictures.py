@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-#: The most frequent colours stay as they are, others become the nearest of them: edges of letters, mostly.
-MOST_COLOURS: Final = 64
+#: So many colours are kept, the most frequent first, and none that is so near to one of them: what becomes another
+#: colour is the edges of letters, mostly, and what is rare but red stays red.
+MOST_COLOURS: Final = 112
+NEAR: Final = 9
 _INDEXED: Final = """
-async ([png, most]) => {
+async ([png, most, near]) => {
     const bytes = Uint8Array.from(atob(png), (each) => each.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -23,15 +25,24 @@ async ([png, most]) => {
     const counts = new Map();
     for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
     const byCount = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-    const palette = byCount.slice(0, most).map(([colour]) => colour);
-    const distance = (a, b) => [0, 8, 16].reduce((sum, at) => sum + (((a >> at) & 255) - ((b >> at) & 255)) ** 2, 0);
-    const index = new Map(palette.map((colour, place) => [colour, place]));
-    for (const [colour] of byCount.slice(most)) {
+    const distance = (a, b) => {
+        const red = (a & 255) - (b & 255), green = ((a >> 8) & 255) - ((b >> 8) & 255);
+        const blue = ((a >> 16) & 255) - ((b >> 16) & 255);
+        return red * red + green * green + blue * blue;
+    };
+    const palette = [], index = new Map();
+    const nearest = (colour) => {
         let best = 0;
         for (let place = 1; place < palette.length; place++) {
             if (distance(colour, palette[place]) < distance(colour, palette[best])) best = place;
         }
-        index.set(colour, best);
+        return best;
+    };
+    for (const [colour] of byCount) {
+        const place = palette.length ? nearest(colour) : -1;
+        const isNear = place >= 0 && distance(colour, palette[place]) < near * near;
+        if (isNear && counts.get(colour) < 500 || palette.length === most) index.set(colour, place);
+        else index.set(colour, palette.push(colour) - 1);
     }
     const places = Uint8Array.from(pixels, (pixel) => index.get(pixel));
     let text = "";
@@ -44,7 +55,7 @@ async ([png, most]) => {
 
 def smaller(png: bytes, page: Page) -> bytes:
     """Return *png* with a palette; *page*, which has to be an empty one, reads it."""
-    read = page.evaluate(_INDEXED, [base64.b64encode(png).decode("ascii"), MOST_COLOURS])
+    read = page.evaluate(_INDEXED, [base64.b64encode(png).decode("ascii"), MOST_COLOURS, NEAR])
     return indexed_png(read["width"], read["height"], bytes(read["palette"]), base64.b64decode(read["places"]))
 
 

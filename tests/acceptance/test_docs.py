@@ -16,6 +16,7 @@ import pytest
 
 from indicia.domain.draft import PROPERTY_NAMES
 from indicia.domain.query import Field, Kind
+from indicia.domain.search_qualifiers import QUALIFIERS, SORTS
 from indicia.importers.defender_csv import COLUMNS, MORE_COLUMNS, PROBLEMS_COLUMN, RAW_COLUMN
 from indicia.settings import Settings
 
@@ -171,6 +172,12 @@ def test_every_setting_that_is_named_exists() -> None:
 
 def test_every_field_of_the_filter_is_named() -> None:
     assert set(map(str, Field)) <= headings("filter-language.md")
+
+
+def test_every_qualifier_of_a_search_and_every_order_is_named() -> None:
+    text = (DOCS / "reference" / "search.md").read_text(encoding="utf-8")
+    assert [name for name in QUALIFIERS if f"`{name}:" not in text] == []
+    assert [name for name in SORTS if f"`{name}`" not in text] == []
 
 
 def test_every_kind_of_field_is_explained() -> None:

@@ -192,14 +192,13 @@ def test_who_was_signed_out_goes_on_after_signing_in(open_page: OpenPage, own_po
     page = open_page(NEW, on=own_portal)
     page.get_by_role("textbox", name="Indicators").fill("evil-site.com")
     expect(page.locator("#values-seen")).to_contain_text("1 indicator")
-    cookies = page.context.cookies()
+    [cookie] = page.context.cookies()
     page.context.clear_cookies()
     following(page)
     expect(page.locator("[data-offline]")).to_contain_text("You were signed out.")
     expect(page.get_by_role("link", name="Sign in in another tab")).to_be_visible()
-    for cookie in cookies:  # another session, whose forms carry another token
-        cookie["value"] = own_portal.new_token()
-    page.context.add_cookies([{**cookies[0], "value": own_portal.new_token()}])  # type: ignore[typeddict-item]  # the shape of playwright, spelled loosely
+    cookie["value"] = own_portal.new_token()  # another session, whose forms carry another token
+    page.context.add_cookies([cookie])  # type: ignore[list-item]  # what comes out goes in again
     following(page)
     at(page, "action")
 
@@ -221,6 +220,15 @@ def test_editing_marks_what_was_changed(open_page: OpenPage, own_portal: Portal)
     expect(history).to_contain_text("a better name")
     page.get_by_role("button", name="Undo this change").first.click()
     expect(page.get_by_role("main")).to_contain_text(before)
+
+
+def test_single_keys_edit_and_check(open_page: OpenPage) -> None:
+    page = open_page("/indicators/10")
+    page.keyboard.press("e")
+    expect(page).to_have_url(re.compile("/indicators/10/edit$"))
+    page.goto("/indicators/10")
+    page.keyboard.press("t")
+    expect(page).to_have_url(re.compile(r"/check\?value="))
 
 
 def test_deleting_by_keyboard_and_undoing(open_page: OpenPage, own_portal: Portal) -> None:

@@ -134,13 +134,13 @@ ENTRIES: Final[Mapping[str, str]] = {
     "not-yours": "Another client created this indicator; changing it needs `Ti.ReadWrite.All`.",
     "nothing-to-change": "The change names nothing that is to become another. Choose at least one field.",
     "nul": "The line holds a NUL character.",
+    "only-this-host": "A URL without a path covers that exact host and none of its sub-domains; the domain "
+    "would cover these too.",
     "password-too-common": "The password is among the first that an attacker would try. Take a few words that do "
     "not belong together.",
     "password-too-long": "A password has at most 1,000 characters.",
     "password-too-short": "A password has at least 12 characters, of any kind. A few words will do.",
     "passwords-differ": "The two are not the same. Type both again.",
-    "only-this-host": "A URL without a path covers that exact host and none of its sub-domains; the domain "
-    "would cover these too.",
     "plan-changed": "Since the preview, indicators that it concerns were changed. Look at the new one, then decide.",
     "popular-name": "Very many people visit this name, so many will notice. Only a note: it is enforced.",
     "read-only-property": "The server sets this property. Leave it out.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,7 +73,7 @@ def grouped(database: Database) -> Database:
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules=RULES, days=st.sampled_from([0, 2]))
 def test_it_says_what_a_check_of_the_value_says(
-    grouped: Database, engine: Engine | None, precedence: NetworkPrecedence, rules: list[tuple], days: int
+    grouped: Database, engine: Engine | None, precedence: NetworkPrecedence, rules: list[tuple[Any, ...]], days: int
 ) -> None:
     indicators.delete_matching(grouped, EVERYTHING, actor=ADMIN, now=NOW)
     submit(grouped, *(draft(*rule) for rule in rules))
@@ -110,6 +111,7 @@ def test_it_says_what_a_check_of_the_value_says(
             ]
             assert (standing.status is Condition.SHADOWED) == (len(lost) == len(verdicts))
             if standing.status is Condition.SHADOWED:
+                assert standing.by is not None
                 assert standing.by in lost
                 assert f"indicator {standing.by.id} " in standing.why
             else:
@@ -120,7 +122,7 @@ def test_it_says_what_a_check_of_the_value_says(
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules=RULES, precedence=st.sampled_from(NetworkPrecedence))
 def test_coverage_names_all_that_match_where_it_does(
-    grouped: Database, engine: Engine | None, rules: list[tuple], precedence: NetworkPrecedence
+    grouped: Database, engine: Engine | None, rules: list[tuple[Any, ...]], precedence: NetworkPrecedence
 ) -> None:
     indicators.delete_matching(grouped, EVERYTHING, actor=ADMIN, now=NOW)
     submit(grouped, *(draft(*rule) for rule in rules))

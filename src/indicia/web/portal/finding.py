@@ -95,6 +95,7 @@ def asking_of(view: View, size: int) -> Asking:
         size,
         after=view.after or None,
         before=view.before or None,
+        whole=bool(view.whole),
         order=_order(view.sort),
     )
 

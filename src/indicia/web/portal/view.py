@@ -26,7 +26,7 @@ TABS: Final = {
 class View:
     """The list as somebody looks at it; what is empty is as its person likes it.
 
-    ``after`` and ``before`` are places in the list: at most one is given.
+    ``after`` and ``before`` are places in the list: at most one is given. With ``whole`` all of it is looked through.
     """
 
     q: str = ""
@@ -37,6 +37,7 @@ class View:
     size: int = 0
     columns: tuple[str, ...] = ()
     density: str = ""
+    whole: str = ""
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Self:
@@ -57,6 +58,7 @@ class View:
             size=int(size) if size in map(str, SIZES) else 0,
             columns=chosen(columns.split(",")) if columns else (),
             density=density if (density := text("density", 20)) in DENSITIES else "",
+            whole="yes" if text("whole", 20) == "yes" else "",
         )
 
     def but(self, **changes: Any) -> Self:

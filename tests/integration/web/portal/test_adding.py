@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indicia.domain.indicator import Action, Status
+from indicia.domain.observable import ObservableType
 from indicia.domain.rules import ALLOWED_ACTIONS
 from indicia.services.indicators import list_indicators
 from indicia.services.pasting import MOST_VALUES, read_values
@@ -159,7 +160,7 @@ def test_every_error_is_beside_its_field(portal: Portal) -> None:
 def test_only_the_actions_of_the_type_are_offered(portal: Portal, kind: str, value: str) -> None:
     page = post(portal, "next", "indicator", values=value, type=kind)
     offered = set(re.findall(r'name="action" value="(\w+)"', page.text))
-    assert offered == {action.value for action in ALLOWED_ACTIONS[kind]}  # type: ignore[index]  # it was found
+    assert offered == {action.value for action in ALLOWED_ACTIONS[ObservableType(kind)]}  # it was found
     both = post(portal, "next", "indicator", values=f"{value}\n{'1e' * 20}")
     assert set(re.findall(r'name="action" value="(\w+)"', both.text)) == {a.value for a in Action} & offered
 
