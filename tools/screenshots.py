@@ -68,7 +68,7 @@ def _planned(page: Page) -> None:
     page.locator("#go").click()
     page.wait_for_timeout(2_000)
     link = page.locator("main a[href^='/import/']:not([download])").first
-    if not page.url.split("?")[0].rsplit("/", 1)[-1].isdigit() and link.count():
+    if page.url.split("?")[0].endswith("/import") and link.count():
         link.click()
         page.wait_for_load_state("networkidle")
 
