@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.watching import Watch, bulleted
 from tools import demo
@@ -31,7 +31,7 @@ FLAGS = (
 )
 SIZE = (1280, 800)
 # Long enough for a machine whose cores are all busy, short enough that a test which waits in vain says so soon.
-MILLISECONDS = 10_000
+MILLISECONDS = 30_000
 
 Colours = Literal["light", "dark"]
 
@@ -69,6 +69,8 @@ def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("no chromium: apt install chromium")
     with sync_playwright() as playwright:
+        # Only what fails waits so long: a machine that is busy with other tests is no fault of a page.
+        expect.set_options(timeout=MILLISECONDS)
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield launched
         launched.close()
