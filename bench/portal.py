@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import statistics
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -120,7 +121,7 @@ def _pages(portal: Portal, some_hash: str) -> list[str]:
             for _ in range(ASKED + 1):
                 reply = http.get(address, timeout=120)
                 ids.setdefault(name, []).append((reply.headers["x-request-id"], reply.status_code))
-    spent = _logged(portal)
+    spent = _logged(portal, {number for asked in ids.values() for number, _ in asked})
     lines = [
         "### Time in the server, ms",
         "",
@@ -133,7 +134,17 @@ def _pages(portal: Portal, some_hash: str) -> list[str]:
     return [*lines, ""]
 
 
-def _logged(portal: Portal) -> dict[str, float]:
+def _logged(portal: Portal, wanted: set[str]) -> dict[str, float]:
+    """Return how long the server says that each request took; the last line may be written after its answer."""
+    for _ in range(50):
+        found = _in_log(portal)
+        if wanted <= found.keys():
+            return found
+        time.sleep(0.1)
+    raise RuntimeError(f"the log of the server misses {len(wanted - found.keys())} requests")
+
+
+def _in_log(portal: Portal) -> dict[str, float]:
     found = {}
     for line in portal.log.read_text(encoding="utf-8").splitlines():
         if line.startswith("{"):

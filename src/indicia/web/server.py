@@ -142,7 +142,8 @@ def fault_reply(fault: Fault, request: Request) -> Response:
         return defender_reply(fault, request)
     if is_token_endpoint(path):
         return oauth.fault_reply(fault, request, datetime.now(UTC))
-    if is_portal(path) or "text/html" in request.headers.get("accept", ""):
+    is_nowhere = request.scope.get("route") is None
+    if is_portal(path) or (is_nowhere and "text/html" in request.headers.get("accept", "")):
         return portal_reply(fault, request)
     return problem_reply(fault, request)
 

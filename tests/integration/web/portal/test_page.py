@@ -50,6 +50,9 @@ def test_a_browser_gets_pages_and_a_client_gets_problems(portal: Portal) -> None
     client = portal.get("/nothing", headers={"Accept": "application/json"})
     assert browser.headers["content-type"].startswith("text/html")
     assert client.headers["content-type"] == "application/problem+json"
+    # Our own API answers in its own shape, whatever else a client would take.
+    api = portal.get("/v1/indicators/1", headers={"Accept": "text/html, application/json;q=0.5"})
+    assert (api.status_code, api.headers["content-type"]) == (401, "application/problem+json")
 
 
 def test_a_body_that_is_no_form_is_refused(portal: Portal) -> None:
