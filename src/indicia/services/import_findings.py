@@ -11,7 +11,9 @@ from typing import IO, Any, Final, NamedTuple
 import orjson
 
 from indicia.domain.changes import Outcome, Step
+from indicia.domain.draft import COLUMN_NAMES, PROPERTY_NAMES
 from indicia.domain.errors import Problem
+from indicia.domain.observable import ObservableType
 from indicia.exporters.defender_csv import common_cells
 from indicia.importers.parsed import Refusal
 from indicia.services.import_preview import Preview, first
@@ -30,6 +32,8 @@ _VALUES_SHOWN: Final = 12
 _PIECES_AT_ONCE: Final = 64
 _SHOWN: Final = 300
 _CONFLICTS: Final = "conflicts"
+_VALUE_COLUMNS: Final = frozenset({COLUMN_NAMES["value"], PROPERTY_NAMES["value"]})
+_TYPES: Final = frozenset(map(str, ObservableType))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +186,10 @@ class Findings(Preview):
 
 def _gather(each: _Gathered, problem: Problem) -> None:
     each.count += 1
-    each.suggested += problem.suggestion is not None
     shown = problem.as_dict()
+    if problem.column in _VALUE_COLUMNS and problem.suggestion in _TYPES:
+        shown["suggestion"] = None  # the right type of this value is nothing to put in its place
+    each.suggested += shown["suggestion"] is not None
     each.rest.append(
         {
             "line": problem.line,

@@ -376,3 +376,12 @@ def test_a_killed_server_forgets_no_plan(folder: Any) -> None:
     with open_door(folder) as door:
         again = door.app.imports.get(job.id, actor=PERSON)
         assert (again.state, again.rows, again.kept) == (State.PLANNED, 3, True)
+
+
+def test_the_type_that_a_value_has_is_not_put_in_its_place(portal: Portal) -> None:
+    path = begun(portal, HEADER + "DomainName,http://evil.example/a,Block,t,d\r\nFileMd5,evil.example,Block,t,d\r\n")
+    shown = "".join(portal.get(f"{path}?show=problems&kind={kind}").text for kind in (0, 1))
+    assert 'name="text" value="http://evil.example/a"' in shown
+    assert 'name="text" value="evil.example"' in shown
+    assert 'value="Url" aria-label' not in shown
+    assert "suggestions" not in shown
