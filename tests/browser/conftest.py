@@ -167,6 +167,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest, watches: list[Wa
         if person is not None:
             sign_in(context, there, person)
         page = context.new_page()
+        # Choosers of files are taken over from the start: told only when one is awaited, a busy machine may open it first.
+        page.on("filechooser", lambda _chooser: None)
         if path is not None:
             page.goto(path)
         return page
