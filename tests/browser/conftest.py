@@ -167,7 +167,7 @@ def open_page(browser: Browser, request: pytest.FixtureRequest, watches: list[Wa
         if person is not None:
             sign_in(context, there, person)
         page = context.new_page()
-        # Choosers of files are taken over from the start: told only when one is awaited, a busy machine may open it first.
+        # Choosers of files are taken over from the start: a busy machine may open one before it hears of it.
         page.on("filechooser", lambda _chooser: None)
         if path is not None:
             page.goto(path)
