@@ -7,11 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, case, func, select, type_coerce
 
-from indicia.domain.indicator import Action, Status
-from indicia.domain.observable import ObservableType
-from indicia.store.codes import STATUSES
-from indicia.store.rows import ACTION_OF, TYPE_OF
-from indicia.store.schema import EPOCH, changesets, decisions, indicators
+from indicia.store.schema import EPOCH, changesets, indicators
 
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -57,14 +53,6 @@ def daily(connection: Connection, since: datetime) -> list[Day]:
         )
         for row in connection.execute(query)
     ]
-
-
-def held(connection: Connection) -> dict[int, tuple[ObservableType, Action]]:
-    """Return the decisions whose indicators wait for a release, with their type and action."""
-    query = select(decisions.c.id, decisions.c.type, decisions.c.action).where(
-        decisions.c.status == STATUSES[Status.HELD]
-    )
-    return {row.id: (TYPE_OF[row.type], ACTION_OF[row.action]) for row in connection.execute(query)}
 
 
 def expiring(connection: Connection, after: datetime, until: datetime) -> int:

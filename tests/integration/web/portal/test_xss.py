@@ -20,6 +20,7 @@ from indicia.services import applications, groups, indicators, people, sessions
 from tests.integration.web.portal.conftest import ORIGIN, Portal
 from tests.integration.web.portal.pages import READS, portal_over
 from tests.integration.web.portal.payloads import PAYLOADS
+from tests.integration.web.portal.test_importing import begun
 from tests.unit.web.markup import TEMPLATES, holes_of, macros_of_attributes, tags_of
 from tests.wire.doors import ADMIN
 
@@ -256,4 +257,46 @@ def test_what_else_an_address_says_comes_back_as_text(hostile: Hostile, path: st
         for name, payload in values.items():  # each alone, and all at once
             faults += hostile.faults(f"{path}?{urlencode({name: payload, 'value': 'evil.example'})}")
         faults += hostile.faults(f"{path}?{urlencode(values)}")
+    assert not faults
+
+
+def test_what_a_form_sends_comes_back_as_text(hostile: Hostile) -> None:
+    faults, shown = [], 0
+    names = (
+        "values",
+        "title",
+        "description",
+        "category",
+        "techniques",
+        "application",
+        "external_id",
+        "expires",
+        "reason",
+    )
+    for payload in PAYLOADS:
+        reply = hostile.portal.post("/indicators/new", dict.fromkeys(names, payload))
+        assert reply.status_code < 500
+        shown += MARK.search(reply.text) is not None
+        faults += faults_of(reply.text)
+    assert shown
+    assert not faults
+
+
+def quoted(payload: str) -> str:
+    """Return a row of a CSV with *payload* in every cell."""
+    cell = payload.replace('"', '""')
+    return ",".join([f'"{cell}"'] * 5)
+
+
+def test_the_names_and_cells_of_an_imported_file_are_text(hostile: Hostile) -> None:
+    faults, marked = [], 0
+    for payload in PAYLOADS[::8]:
+        body = "\r\n".join(["IndicatorType,IndicatorValue,Action,Title,Description", quoted(payload)])
+        path = begun(hostile.portal, body, payload, reason=payload)
+        for shown in (path, "/import"):
+            reply = hostile.portal.get(shown)
+            assert reply.status_code == 200
+            marked += MARK.search(reply.text) is not None
+            faults += faults_of(reply.text)
+    assert marked
     assert not faults
