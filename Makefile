@@ -21,6 +21,11 @@ PYTEST := $(BIN)/python -m pytest
 JOBS ?= 2
 ARGS ?=
 
+# What touches a database runs on PostgreSQL as well. Faults start the servers that they harm by themselves; the browser
+# sees pages that the tests of the portal have read there, too. `INDICIA_TEST_DATABASE=postgresql make test ARGS=...`
+# narrows it on PostgreSQL.
+ON_POSTGRESQL := $(addprefix tests/,integration/store integration/services integration/web wire acceptance)
+
 # What the kernel is compiled from, and a stamp that is another one as soon as there is a compiler.
 NATIVE := $(wildcard native/CMakeLists.txt native/kernel/*.[ch]pp native/bindings/*.[ch]pp)
 COMPILER := $(VENV)/.compiler-$(shell tools/find_compiler >/dev/null && echo found || echo missing)
@@ -46,9 +51,10 @@ run: $(RUNTIME) $(ASSETS) ## install what is needed, then serve on this machine 
 install: $(RUNTIME) $(ASSETS) ## install Indicia into .venv: the command is .venv/bin/indicia
 	@echo "installed: $(BIN)/indicia"
 
-test: $(DEV) $(TEST_ASSETS) $(if $(ARGS)$(filter %missing,$(COMPILER)),,native-test) ## set up and pass the whole suite (ARGS="-k word" narrows it)
+test: $(DEV) $(TEST_ASSETS) $(if $(ARGS)$(filter %missing,$(COMPILER)),,native-test) ## set up and pass the whole suite, on SQLite and on PostgreSQL (ARGS="-k word" narrows it)
 	@$(BIN)/python tools/install_programs.py packages.apt
 	$(PYTEST) -n $(JOBS) $(ARGS)
+	$(if $(ARGS),,INDICIA_TEST_DATABASE=postgresql $(PYTEST) -n $(JOBS) $(ON_POSTGRESQL))
 
 quick: $(DEV) ## laws and golden files, in seconds
 	@paths=(); for path in src/indicia/domain tests/unit tests/golden; do [[ ! -d $$path ]] || paths+=("$$path"); done
@@ -144,6 +150,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(DEV) ## write requirements/ anew from pyproject.toml (ARGS=--upgrade takes newer releases)
 	$(LOCK) $(ARGS) pyproject.toml --group build -o requirements/runtime.txt
 	$(LOCK) $(ARGS) pyproject.toml --group build --group dev --all-extras -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) $(ARGS) pyproject.toml --group build --extra postgres -c requirements/dev.txt -o requirements/postgres.txt
 	$(LOCK) $(ARGS) --group bench -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## remove .venv, caches and build results; your data is elsewhere and stays

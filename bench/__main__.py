@@ -12,12 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import portal, report, store
+from bench import devices, moving, portal, postgresql, report, requests, store
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 #: By name, as on the command line, the module that measures it; each is a section of RESULTS.md.
 ENGINE = {name: f"engine_{name}" for name in ("hashes", "scan", "parquet", "names", "points", "opening", "building")}
-STORE = ("imports", "pages", "portal")
+STORE = ("imports", "pages", "portal", "moving", "requests")
+#: 200,000 devices by 2,000 groups, the most that SPEC 1.6 has.
+DEVICES, GROUPS = 200_000, 2_000
+GROUPING = "devices"
+POSTGRESQL = "postgresql"
 DEFAULT_ROWS, LONG_ROWS = 10_000_000, 100_000_000
 LONG = "hashes-long"
 
@@ -50,13 +54,21 @@ def of_store(folder: Path, wanted: set[str], rows: int, runs: int) -> dict[str, 
         meanwhile = report.Machine()
         lines = portal.measure(database)
         found["portal"] = [f"{rows:,} rows. {head[0]}", "", *lines, f"Meanwhile: {meanwhile.said()}"]
+    if "moving" in wanted:
+        meanwhile = report.Machine()
+        lines = moving.measure(folder, database, rows)
+        found["moving"] = [*head, *lines, f"Meanwhile: {meanwhile.said()}"]
+    if "requests" in wanted:
+        meanwhile = report.Machine()
+        lines = requests.measure(folder, database, seconds=10)
+        found["requests"] = [f"{rows:,} rows. {head[0]}", "", *lines, f"Meanwhile: {meanwhile.said()}"]
     return found
 
 
 def main() -> int:
     """Run the measurements that the arguments ask for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = ("engine", "store", *ENGINE, *STORE)
+    names = ("engine", "store", *ENGINE, *STORE, POSTGRESQL, GROUPING)
     parser.add_argument("names", nargs="*", help=f"what to measure, all by default: {', '.join(names)}")
     parser.add_argument("--rows", type=int, help="of the largest table (engine: 10,000,000; imports: 1,000,000)")
     parser.add_argument("--long", action="store_true", help="the table of 100,000,000 hashes, and nothing else")
@@ -67,7 +79,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.names if name not in names]:
         parser.error(f"there is no measurement named {', '.join(unknown)}: {', '.join(names)}")
-    groups = {"engine": [*ENGINE], "store": [*STORE]}
+    groups = {"engine": [*ENGINE], "store": [*STORE, POSTGRESQL, GROUPING]}
     tell = functools.partial(write, only_print=arguments.only_print)
     asked = [each for name in arguments.names or groups for each in groups.get(name, [name])]
     if arguments.cpu:
@@ -81,6 +93,15 @@ def main() -> int:
             return 0
         if wanted := set(asked) & set(STORE):
             tell(of_store(Path(temporary), wanted, arguments.rows or 1_000_000, arguments.runs or 3))
+        if GROUPING in asked:
+            meanwhile = report.Machine()
+            lines = devices.measure(Path(temporary), DEVICES, GROUPS, arguments.runs or 3)
+            head = f"{report.machine()}, SQLite {sqlite3.sqlite_version}."
+            tell({GROUPING: [head, "", *lines, f"Meanwhile: {meanwhile.said()}"]})
+        if POSTGRESQL in asked:
+            meanwhile = report.Machine()
+            lines = postgresql.measure(Path(temporary), arguments.rows or 1_000_000, arguments.runs or 3)
+            tell({POSTGRESQL: [f"{report.machine()}, PostgreSQL 16.", "", *lines, f"Meanwhile: {meanwhile.said()}"]})
         for name in dict.fromkeys(name for name in asked if name in ENGINE):
             print(f"{name} ...", file=sys.stderr, flush=True)
             tell({name: part(name, folder, arguments.rows or DEFAULT_ROWS, arguments.runs or 5)})
@@ -92,7 +113,7 @@ def write(sections: dict[str, list[str]], *, only_print: bool) -> None:
     for name, lines in sections.items():
         print("\n".join([f"## {name}", "", *lines, ""]), flush=True)
     if not only_print:
-        report.replace(RESULTS, sections, [*STORE, *ENGINE, LONG])
+        report.replace(RESULTS, sections, [*STORE, POSTGRESQL, GROUPING, *ENGINE, LONG])
 
 
 if __name__ == "__main__":

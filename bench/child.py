@@ -34,12 +34,12 @@ def bare(source: str, database: str) -> dict[str, Any]:
 def ours(source: str, database: str) -> dict[str, Any]:
     """Import the file with everything that an import does."""
     from indicia.app import App
-    from indicia.domain.access import Actor, Permission, Source
+    from indicia.domain.access import Actor, Role, Source
     from indicia.services import imports
     from indicia.settings import Settings
 
-    app = App.open(Settings.from_environment(f"sqlite:///{database}"), upgrade=True)
-    actor = Actor(ACTOR, ACTOR, Source.CLI, frozenset(Permission))
+    app = App.open(Settings.from_environment(url_of(database)), upgrade=True)
+    actor = Actor(ACTOR, ACTOR, Source.CLI, Role.ADMINISTRATOR.permissions)
     with Path(source).open("rb") as file:
         report = imports.import_indicators(
             app.database,
@@ -57,12 +57,12 @@ def ours(source: str, database: str) -> dict[str, Any]:
 def undo(changeset: str, database: str) -> dict[str, Any]:
     """Take an import back."""
     from indicia.app import App
-    from indicia.domain.access import Actor, Permission, Source
+    from indicia.domain.access import Actor, Role, Source
     from indicia.services import changesets
     from indicia.settings import Settings
 
-    app = App.open(Settings.from_environment(f"sqlite:///{database}"))
-    actor = Actor(ACTOR, ACTOR, Source.CLI, frozenset(Permission))
+    app = App.open(Settings.from_environment(url_of(database)))
+    actor = Actor(ACTOR, ACTOR, Source.CLI, Role.ADMINISTRATOR.permissions)
     undone = changesets.undo(app.database, int(changeset), actor=actor, now=datetime.now(UTC))
     app.close()
     return {"deleted": undone.deleted}
@@ -74,13 +74,57 @@ def verify(_nothing: str, database: str) -> dict[str, Any]:
     from indicia.services import changesets
     from indicia.settings import Settings
 
-    app = App.open(Settings.from_environment(f"sqlite:///{database}"))
+    app = App.open(Settings.from_environment(url_of(database)))
     _head, faults = changesets.verify_chain(app.database)
     app.close()
     return {"faults": len(faults)}
 
 
-WORK = {"bare": bare, "ours": ours, "undo": undo, "verify": verify}
+def bare_copy(source: str, url: str) -> dict[str, Any]:
+    """Load rows that COPY wrote into the table ``bare``, with nothing in between."""
+    import psycopg
+
+    with psycopg.connect(url) as connection, connection.cursor() as cursor, Path(source).open("rb") as file:
+        with cursor.copy("COPY bare FROM STDIN") as copy:
+            while piece := file.read(1 << 20):
+                copy.write(piece)
+        return {"rows": cursor.rowcount}
+
+
+def lookups(seconds: str, database: str) -> dict[str, Any]:
+    """Look values up by the store for so many seconds, one after the other."""
+    from indicia.app import App
+    from indicia.domain.access import Actor, Role, Source
+    from indicia.domain.query_text import parse_filter
+    from indicia.services.indicators import Wanted, list_indicators
+    from indicia.settings import Settings
+
+    app = App.open(Settings.from_environment(url_of(database)))
+    actor = Actor(ACTOR, ACTOR, Source.CLI, Role.ADMINISTRATOR.permissions)
+    now = datetime.now(UTC)
+    asked = 0
+    began = time.perf_counter()
+    while (spent := time.perf_counter() - began) < float(seconds):
+        wanted = Wanted(parse_filter(f"indicatorValue eq 'www{asked % 5_000}.example.org'"))
+        list_indicators(app.database, wanted, actor=actor, now=now, limit=10)
+        asked += 1
+    app.close()
+    return {"rate": asked / spent}
+
+
+def url_of(database: str) -> str:
+    """Return the URL of a database that a file or a URL names."""
+    return database if "://" in database else f"sqlite:///{database}"
+
+
+WORK = {
+    "bare": bare,
+    "ours": ours,
+    "undo": undo,
+    "verify": verify,
+    "bare_copy": bare_copy,
+    "lookups": lookups,
+}
 
 if __name__ == "__main__":
     name, argument, database = sys.argv[1:4]
@@ -88,6 +132,7 @@ if __name__ == "__main__":
     result = WORK[name](argument, database)
     result["seconds"] = time.perf_counter() - began
     # Of a process that it started, too; what both share counts twice.
-    used = [resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    result["peak_mb"] = sum(used) / 1024
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    result["peak_mb"] = sum(each.ru_maxrss for each in used) / 1024
+    result["cpu_seconds"] = sum(each.ru_utime + each.ru_stime for each in used)
     print(json.dumps(result))

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from indicia.app import App
-from indicia.domain.access import Actor, Permission, Source
+from indicia.domain.access import Actor, Role, Source
 from indicia.domain.changes import Outcome
 from indicia.domain.draft import Draft
 from indicia.services import changesets, expiry, groups, indicators, people
+from tools import demo_devices, demo_people
 
-_ALL: Final = frozenset({Permission.TI_READ_WRITE_ALL})
+_ALL: Final = Role.ADMINISTRATOR.permissions
 ADA: Final = Actor("ada", "Ada Lindqvist", Source.PORTAL, _ALL)
 SAM: Final = Actor("sam", "Sam Okafor", Source.PORTAL, _ALL)
 SOAR: Final = Actor("soar", "SOAR playbooks", Source.PUBLIC_API, _ALL)
@@ -163,6 +164,8 @@ class Demo:
     value: str
     held: int
     changeset: int
+    device: int
+    asked: demo_people.Asked
 
 
 def fill(app: App, now: datetime) -> Demo:
@@ -173,9 +176,11 @@ def fill(app: App, now: datetime) -> Demo:
     dice = random.Random(4)
     start = now - timedelta(days=30)
     for person in (ADA, SAM):
-        people.add_person(app.database, person.name, actor=ADA, now=start)
+        people.add_person(app.database, person.name, actor=ADA, now=start, role=Role.ADMINISTRATOR)
     for rank, name in enumerate(GROUPS, start=1):
-        groups.add_group(app.database, name, rank, actor=ADA, now=start)
+        groups.add_group(app.database, name, rank, actor=ADA, now=start, rules=demo_devices.RULES.get(name, ()))
+    demo_people.add(app, start, ADA)
+    device = demo_devices.fill(app, start, now, ADA)
     first = edited = 0
     for campaign in CAMPAIGNS:
         at = start + timedelta(days=campaign.day, minutes=dice.randrange(400))
@@ -199,7 +204,8 @@ def fill(app: App, now: datetime) -> Demo:
     indicators.delete(
         app.database, _some(app, now, 3), actor=ADA, now=now - timedelta(hours=2), reason="false positive"
     )
-    return Demo(first, str(EVIL.value), held, edited)
+    asked = demo_people.ask(app, now, first, ADA)
+    return Demo(first, str(EVIL.value), held, edited, device, asked)
 
 
 EVIL: Final = Draft(

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from indicia.app import App
+from indicia.domain.access import Role
 from indicia.services import people, sessions
 from indicia.settings import Settings
 from indicia.store.people import Person
@@ -74,11 +75,17 @@ def open_app(folder: Path) -> App:
 
 
 @contextmanager
-def serving(folder: Path, *, now: datetime | None = None, app: App | None = None) -> Iterator[Portal]:
-    """Give a portal over the database in *folder*; with *now* its clock begins there."""
+def serving(
+    folder: Path, *, now: datetime | None = None, app: App | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Portal]:
+    """Give a portal over the database in *folder*; with *now* its clock begins there.
+
+    *settings* are variables of the server's environment, which else has none of ours.
+    """
     opened = app or open_app(folder)
     log = folder / "server.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INDICIA_")}
+    environment |= settings or {}
     with log.open("ab") as out:
         server = subprocess.Popen(_command(folder, now), stdout=subprocess.PIPE, stderr=out, text=True, env=environment)
         try:
@@ -110,4 +117,4 @@ def made_person(app: App, name: str, now: datetime) -> Person:
     for person in people.list_people(app.database, actor=ADA):
         if person.name == name:
             return person
-    return people.add_person(app.database, name, actor=ADA, now=now).person
+    return people.add_person(app.database, name, actor=ADA, now=now, role=Role.ADMINISTRATOR).person

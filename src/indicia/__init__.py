@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,7 @@ def scan(
         found = scanning.scan(
             sources,
             app.engine,
-            now=datetime.now(UTC),  # noqa: TID251 a door of its own: the entry point of programs
+            now=app.now(),
             question=Question(group, settings.network_precedence, scanning.actions_named(actions)),
             format=format,
         )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from indicia.cli import main
+from tests.databases import environment_of, url_of
 
 SCRIPT = Path(sys.executable).with_name("indicia")
 HEADER = (
@@ -40,10 +41,10 @@ class Terminal:
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder / 'indicia.db'}"
+        self.url = url_of(folder / "indicia.db")
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("INDICIA_")},
-            "INDICIA_DATABASE_URL": self.url,
+            **environment_of(folder),
             "XDG_DATA_HOME": str(folder / "data"),
         }
         self._capsys = capsys

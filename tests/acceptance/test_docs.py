@@ -19,6 +19,7 @@ from indicia.domain.query import Field, Kind
 from indicia.domain.search_qualifiers import QUALIFIERS, SORTS
 from indicia.importers.defender_csv import COLUMNS, MORE_COLUMNS, PROBLEMS_COLUMN, RAW_COLUMN
 from indicia.settings import Settings
+from tests.databases import environment_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -87,7 +88,7 @@ def test_examples_print_what_the_page_says(page: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INDICIA_")}
     environment |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "INDICIA_DATABASE_URL": f"sqlite:///{tmp_path / 'indicia.db'}",
+        **environment_of(tmp_path),
         "XDG_DATA_HOME": str(tmp_path / "data"),
         "COLUMNS": "400",
     }

@@ -44,14 +44,37 @@ PLACES = [
     Place("/check", "/check?value=nothing.known.example"),
     Place("/check", "/check?value=no+value+at+all"),
     Place("/changes", "/changes"),
+    Place("/proposals", "/proposals"),
+    Place("/proposals", "/proposals?show=all"),
+    Place("/proposals/{number}", "/proposals/{proposal}", filled=True),
+    Place("/proposals/{number}", "/proposals/{declined}", filled=True),
+    Place("/changes", "/changes?show=all", filled=True),
+    Place("/audit", "/audit", filled=True),
+    Place("/audit", "/audit?kind=nothing-like-that"),
+    Place("/audit", "/audit?since=no-day"),
     Place("/changes/{number}", "/changes/{changeset}", filled=True),
     Place("/changes/{number}/undo", "/changes/{changeset}/undo", filled=True),
     Place("/changes/verify", "/changes/verify"),
     Place("/settings/account", "/settings/account"),
+    Place("/devices", "/devices"),
+    Place("/devices", "/devices?search=no-such-device&group=none"),
+    Place("/devices", "/devices?group=%3DNobody"),
+    Place("/devices/{id}", "/devices/{device}", filled=True),
+    Place("/devices/{id}/remove", "/devices/{device}/remove", filled=True),
     Place("/settings/groups", "/settings/groups"),
+    Place("/settings/groups/edit", "/settings/groups/edit"),
+    Place("/settings/groups/edit", "/settings/groups/edit?name=Servers", filled=True),
+    Place("/settings/groups/remove", "/settings/groups/remove?name=Servers", filled=True),
     Place("/settings/clients", "/settings/clients"),
+    Place("/settings/clients/{client_id}/rotate", "/settings/clients/{client}/rotate", filled=True),
+    Place("/settings/clients/{client_id}/revoke", "/settings/clients/{client}/revoke", filled=True),
+    Place("/settings/keys", "/settings/keys"),
+    Place("/settings/keys/{key_id}/rotate", "/settings/keys/{key}/rotate", filled=True),
+    Place("/settings/keys/{key_id}/revoke", "/settings/keys/{key}/revoke", filled=True),
     Place("/settings/limits", "/settings/limits"),
     Place("/settings/people", "/settings/people"),
+    Place("/settings/people/{person_id}", "/settings/people/{person}", filled=True),
+    Place("/settings/people/{person_id}/disable", "/settings/people/{person}/disable", filled=True),
     Place("/settings/about", "/settings/about"),
     Place("/sign-in", "/sign-in", person=None),
     Place("/welcome/{token}", "/welcome/no-link-of-ours", person=None),
@@ -69,21 +92,21 @@ NO_PLACES = {
     "/indicators/{number:int}/coverage",
     "/settings",
     "/sign-in/kept",
+    "/sign-in/openid",
+    "/sign-in/openid/callback",
 }
 # Pages that stories of their own lead to, which call `axe` there.
 ELSEWHERE = {
     "/import/{id}",
     "/import/{id}/rows/{line}",
-    "/settings/clients/{client_id}/revoke",
-    "/settings/groups/remove",
-    "/settings/people/{person_id}/disable",
 }
 # Each kind of form, sent as it stands on the page: what is wrong has to be told so that everybody hears and finds it.
 FORMS = {
     "Sign in": Place("/sign-in", "/sign-in", person=None),
     "Next": Place("/indicators/new", "/indicators/new"),
-    "Add group": Place("/settings/groups", "/settings/groups"),
+    "Add group": Place("/settings/groups/edit", "/settings/groups/edit"),
     "Make client": Place("/settings/clients", "/settings/clients"),
+    "Make key": Place("/settings/keys", "/settings/keys"),
     "Add person": Place("/settings/people", "/settings/people"),
     "Change password": Place("/settings/account", "/settings/account"),
     "Import": Place("/import", "/import"),
@@ -95,9 +118,10 @@ def opened(open_page: OpenPage, portal: Portal, place: Place, watch: Callable[[]
     known = portal.demo
     path = place.path
     if known is not None:
-        path = path.format(number=known.number, held=known.held, changeset=known.changeset)
+        own = {"number": known.number, "held": known.held, "changeset": known.changeset, "device": known.device}
+        path = path.format_map(own | known.asked._asdict())
     page = open_page(None, on=portal, person=place.person, **options)
-    watch().allow("status 404: /no-such-page", "status 404: /welcome/")
+    watch().allow("status 404: /no-such-page", "status 404: /welcome/", "status 400: /devices")
     page.goto(path)
     return page
 

@@ -33,6 +33,7 @@ def hostile(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "/changes",
         "/settings/groups",
         "/settings/clients",
+        "/settings/keys",
         "/settings/people",
         "/check?value=host3.example&group=",
     ],

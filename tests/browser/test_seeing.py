@@ -80,7 +80,6 @@ def test_the_first_steps_by_keyboard(open_page: OpenPage, new_portal: Portal) ->
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(has_text="5 added")).to_be_visible()
     looking.tab_to(page, "Check a value")
-    looking.tab_to(page, "Check a value")  # the box, past the link of the menu
     page.keyboard.type("www.malware.example")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="BLOCK")).to_be_visible()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from indicia.domain.access import Role
 from indicia.services import groups, people
 from indicia.services.passwords import Passwords
 from tests.browser.conftest import OpenPage
@@ -19,14 +20,14 @@ from tools.portal import Portal
 
 NAME = "Ada Lovelace"
 GOOD = "correct horse battery"
-SECTIONS = ("", "/groups", "/clients", "/people", "/limits", "/account", "/about")
+SECTIONS = ("", "/groups", "/clients", "/people", "/limits", "/account", "/keys", "/about")
 
 
 def add_ada(portal: Portal) -> None:
     """Let Ada sign in with a password; twice does no harm."""
     now = datetime.now(UTC)
     if all(each.name != NAME for each in people.list_people(portal.app.database, actor=ADA)):
-        people.add_person(portal.app.database, NAME, actor=ADA, now=now)
+        people.add_person(portal.app.database, NAME, actor=ADA, now=now, role=Role.ADMINISTRATOR)
     link = people.reset_link(portal.app.database, NAME, actor=ADA, now=now)
     people.accept(portal.app.database, link.token, "", GOOD, passwords=Passwords(), now=now)
 
@@ -82,7 +83,7 @@ def test_by_keyboard_alone_somebody_signs_in_looks_and_signs_out(
     open_page: OpenPage, own_portal: Portal, watch: Callable[[], Watch]
 ) -> None:
     add_ada(own_portal)
-    page = open_page("/settings/groups", on=own_portal, person=None)
+    page = open_page("/settings/groups/edit", on=own_portal, person=None)
     watch().allow("status 401")
     page.wait_for_url(re.compile("/sign-in"))
     page.keyboard.type(NAME)
@@ -93,7 +94,7 @@ def test_by_keyboard_alone_somebody_signs_in_looks_and_signs_out(
     expect(page.get_by_label("Password", exact=True)).to_be_focused()
     page.keyboard.type(GOOD)
     page.keyboard.press("Enter")
-    page.wait_for_url(own_portal.url("/settings/groups"))
+    page.wait_for_url(own_portal.url("/settings/groups/edit"))
     tab_to(page, "Name")
     page.keyboard.type("By keyboard")
     page.keyboard.press("Enter")
@@ -111,10 +112,10 @@ def test_what_was_filled_in_when_the_session_was_over_is_sent_after_all(
     open_page: OpenPage, own_portal: Portal, watch: Callable[[], Watch], axe: Callable[..., None]
 ) -> None:
     add_ada(own_portal)
-    page = open_page("/sign-in?next=/settings/groups", on=own_portal, person=None)
+    page = open_page("/sign-in?next=/settings/groups/edit", on=own_portal, person=None)
     watch().allow("status 401")
     sign_in(page)
-    page.wait_for_url(own_portal.url("/settings/groups"))
+    page.wait_for_url(own_portal.url("/settings/groups/edit"))
     page.get_by_label("Name").fill('Servers "B" & <i>')
     page.get_by_label("Rank").fill("77")
     forget_sessions(own_portal)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indicia.domain.access import Actor, Permission
+from indicia.domain.access import Actor, Role
 from indicia.domain.access import Source as Door
 from indicia.domain.changes import Step
 from indicia.domain.draft import NOTHING_GIVEN
@@ -23,7 +23,7 @@ from indicia.store.database import Database
 from tests.engines.converters import Feed, Part
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
-ACTOR = Actor("analyst", "analyst", Door.CLI, frozenset(Permission))
+ACTOR = Actor("analyst", "analyst", Door.CLI, Role.ADMINISTRATOR.permissions)
 DEFAULTS = NOTHING_GIVEN._replace(action="Block", title="A public list", description="from a public list")
 COMMENTS = ("#", "//", ";", "!")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Self
@@ -10,6 +11,7 @@ import httpx
 
 from indicia.services import applications
 from tests.acceptance.command_line import SCRIPT
+from tests.databases import environment_of
 from tests.faults.left import opened
 from tests.integration.stores import ADMIN, NOW, new_file, url_of
 from tests.wire.doors import SCOPE
@@ -27,6 +29,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=os.environ | environment_of(folder),
         )
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from indicia.domain.access import Actor, Permission, Source
+from sqlalchemy import inspect
+
+from indicia.domain.access import Actor, Grant, Role, Source, granted
 from indicia.domain.draft import COLUMN_NAMES, Draft
 from indicia.domain.guard import Guard
 from indicia.domain.indicator import StoredIndicator
@@ -20,11 +19,12 @@ from indicia.services import changesets, imports, indicators
 from indicia.services.imports import Format, ImportReport, Options
 from indicia.services.writing import NO_POLICY, Policy
 from indicia.store.database import Database
+from tests.databases import copy_of, new_file, url_of  # noqa: F401 names of this module too
 
 NOW = datetime(2030, 6, 15, 12, 30, 45, 250_000, tzinfo=UTC)
-ADMIN = Actor("admin", "An administrator", Source.CLI, frozenset({Permission.TI_READ_WRITE_ALL}))
-CLIENT = Actor("client-1", "One client", Source.PUBLIC_API, frozenset({Permission.TI_READ_WRITE}))
-OTHER = Actor("client-2", "Another client", Source.PUBLIC_API, frozenset({Permission.TI_READ_WRITE}))
+ADMIN = Actor("admin", "An administrator", Source.CLI, Role.ADMINISTRATOR.permissions)
+CLIENT = Actor("client-1", "One client", Source.PUBLIC_API, granted([Grant.TI_READ_WRITE]), sees_only_own=True)
+OTHER = Actor("client-2", "Another client", Source.PUBLIC_API, granted([Grant.TI_READ_WRITE]), sees_only_own=True)
 BLOCK = Draft("DomainName", "evil.example.org", None, "Block", "High", "a title", "a description")
 EVERYTHING = indicators.Wanted()
 
@@ -34,34 +34,11 @@ def guard() -> Guard:
     return Guard.default()
 
 
-@cache
-def _template() -> bytes:
-    with TemporaryDirectory() as folder:
-        database = Database.open(f"sqlite:///{folder}/empty.db")
-        database.upgrade()
-        with database.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        database.close()
-        return Path(folder, "empty.db").read_bytes()
-
-
-def url_of(file: Path) -> str:
-    return f"sqlite:///{file}"
-
-
-def new_file(folder: Path, name: str = "indicia.db") -> Path:
-    """Return a fresh database file with the newest tables."""
-    file = folder / name
-    file.write_bytes(_template())
-    return file
-
-
-def copy_of(file: Path, to: Path) -> Path:
-    """Copy a database that nobody writes to, its write-ahead log included."""
-    for ending in ("", "-wal"):
-        if Path(f"{file}{ending}").exists():
-            shutil.copyfile(f"{file}{ending}", f"{to}{ending}")
-    return to
+def rows_of(database: Database) -> dict[str, list[str]]:
+    """Return everything that the tables hold, by their names: each row as Python spells it."""
+    with database.engine.connect() as connection:
+        names = sorted(inspect(connection).get_table_names())
+        return {name: sorted(map(repr, connection.exec_driver_sql(f'SELECT * FROM "{name}"'))) for name in names}
 
 
 def csv_of(drafts: Iterable[Draft]) -> bytes:

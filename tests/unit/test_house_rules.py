@@ -32,7 +32,8 @@ LONG_FUNCTIONS: dict[str, str] = {}
 DOMAIN_MAY_IMPORT = frozenset({"ada_url", "idna", "indicia", "publicsuffixlist"})
 IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "argon2": ("services", "web"),
-    "authlib": ("web",),
+    "authlib": ("remotes", "services"),
+    "httpcore2": ("remotes",),
     "httpx": ("remotes",),
     "httpx2": ("remotes",),
     "nanobind": (),

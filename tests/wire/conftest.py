@@ -8,21 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.wire.doors import Door, make_template, open_door
+from indicia.web.tokens import Tokens
+from tests.databases import new_file
+from tests.wire.doors import Door, open_door
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with an empty database and a key."""
+    """Return a folder with a key: making it anew for each test would take most of its time."""
     folder = tmp_path_factory.mktemp("template")
-    make_template(folder)
+    Tokens.open(folder / "indicia.key")
     return folder
 
 
 @pytest.fixture
 def folder(template: Path, tmp_path: Path) -> Path:
     """Return a folder of one's own with an empty database and a key."""
-    return Path(shutil.copytree(template, tmp_path / "data"))
+    copied = Path(shutil.copytree(template, tmp_path / "data"))
+    new_file(copied)
+    return copied
 
 
 @pytest.fixture

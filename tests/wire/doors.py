@@ -14,15 +14,16 @@ import httpx
 from starlette.testclient import TestClient
 
 from indicia.app import App
-from indicia.domain.access import Actor, Permission, Source
+from indicia.domain.access import Actor, Role, Source
 from indicia.services import applications, groups
 from indicia.services.applications import Credentials
 from indicia.settings import Settings
 from indicia.web.logs import open_log
 from indicia.web.server import create_app
 from indicia.web.tokens import Tokens
+from tests.databases import new_file, settings_of
 
-ADMIN = Actor("admin", "Admin", Source.CLI, frozenset({Permission.TI_READ_WRITE_ALL}))
+ADMIN = Actor("admin", "Admin", Source.CLI, Role.ADMINISTRATOR.permissions)
 SCOPE = "https://api.securitycenter.microsoft.com/.default"
 ORIGIN = "http://indicia.example:8484"
 
@@ -104,15 +105,15 @@ def indicator(**changes: Any) -> dict[str, Any]:
 
 
 def make_template(folder: Path) -> None:
-    """Make an empty database and a key in *folder*: making them anew for each test would take most of its time."""
-    App.open(Settings(database_url=f"sqlite:///{folder / 'indicia.db'}"), upgrade=True).close()
+    """Make an empty database and a key in *folder*."""
+    new_file(folder)
     Tokens.open(folder / "indicia.key")
 
 
 @contextmanager
 def open_door(folder: Path, **settings: Any) -> Iterator[Door]:
     """Give a server over the database in *folder*, which is made where there is none."""
-    app = App.open(Settings(database_url=f"sqlite:///{folder / 'indicia.db'}", **settings), upgrade=True)
+    app = App.open(Settings(**settings_of(folder), **settings), upgrade=True)
     try:
         made = applications.add_application(app.database, "tests", [], actor=ADMIN, now=datetime.now(UTC))
         log = io.StringIO()

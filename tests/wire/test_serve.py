@@ -9,16 +9,22 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
+from tests.databases import environment_of, url_of
 from tests.wire.doors import SCOPE, indicator
 
 
 def indicia(folder: Path, *arguments: str) -> list[str]:
     command = Path(sys.executable).with_name("indicia")
-    return [str(command), "--database", f"sqlite:///{folder / 'indicia.db'}", *arguments]
+    return [str(command), "--database", url_of(folder / "indicia.db"), *arguments]
 
 
-def test_a_client_made_by_the_command_line_speaks_to_the_server(tmp_path: Path) -> None:
+def test_a_client_made_by_the_command_line_speaks_to_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment_of(tmp_path).items():
+        monkeypatch.setenv(name, value)
     added = subprocess.run(
         indicia(tmp_path, "app", "add", "soar", "--json"), capture_output=True, text=True, check=True
     )

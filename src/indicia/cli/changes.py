@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
-from indicia.cli.output import FAILED, OK, clean, number, plain_table, say_error, show, show_json
+from indicia.cli.commands import Invocation, actor, command, pass_invocation
+from indicia.cli.output import clean, number, plain_table, show, show_json
+from indicia.cli.waiting import or_waits, propose_option
 from indicia.domain.errors import Conflict
 
 if TYPE_CHECKING:
@@ -118,33 +119,46 @@ def _line(record: ChangeSetRecord, what: str) -> str:
 @click.option("--keep-later", is_flag=True, help="Leave alone what later changesets touched.")
 @click.option("-n", "--dry-run", is_flag=True, help="Check everything, change nothing.")
 @click.option("--reason", metavar="TEXT", help="Why; kept with the changeset.")
+@propose_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-y", "--yes", is_flag=True, expose_value=False, help="Answer yes to every question; undo asks none.")
 @pass_invocation
 def undo_command(
-    invocation: Invocation, changeset: int, keep_later: bool, dry_run: bool, reason: str | None, as_json: bool
+    invocation: Invocation,
+    changeset: int,
+    keep_later: bool,
+    dry_run: bool,
+    reason: str | None,
+    propose: bool,
+    as_json: bool,
 ) -> None:
     """Take a changeset back, by another changeset; an undo can be undone too.
 
     Where later changesets touched the same indicators it is refused and names them, unless with --keep-later.
     """
     from indicia.services.changesets import undo
+    from indicia.services.requests import Undo
 
     with invocation.app() as app:
+        who: dict[str, Any] = {"actor": actor(), "now": app.now(), "reason": reason, "keep_later": keep_later}
         try:
-            done = undo(
-                app.database,
-                changeset,
-                actor=actor(),
-                now=clock(),
+            found = or_waits(
+                invocation,
+                app,
+                lambda database: undo(database, changeset, **who, dry_run=dry_run, policy=app.policy),
+                lambda _database: Undo(changeset, keep_later, reason),
+                now=who["now"],
+                propose=propose and not dry_run,
                 reason=reason,
-                keep_later=keep_later,
-                dry_run=dry_run,
+                as_json=as_json,
             )
         except Conflict as error:
             if error.problems:
                 raise Conflict(f"{error} (--keep-later)", error.problems) from None
             raise
+    if found is None:
+        return
+    done = found
     if as_json:
         show_json(_undone(done))
         return
@@ -165,38 +179,3 @@ def _undone(done: Undone) -> dict[str, Any]:
         "deleted": done.deleted,
         "kept": [str(number) for number in done.kept],
     }
-
-
-@command(
-    "verify",
-    "indicia verify                     prints the hash of the newest changeset: write it down elsewhere",
-    "indicia verify --head 9f86d081…    and that what was written down then is still part of the history",
-)
-@click.option("--head", metavar="HASH", help="A hash that this command printed earlier.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@pass_invocation
-def verify_command(invocation: Invocation, head: str | None, as_json: bool) -> int:
-    """Prove that the history was not altered: every changeset is signed over the one before and over its rows.
-
-    Who can write to the database can write a whole new history. That shows when a hash that was kept elsewhere is
-    given as --head. Exit code 1 where anything does not agree.
-    """
-    from indicia.services.changesets import verify_chain
-
-    with invocation.app() as app:
-        newest, faults = verify_chain(app.database, head=head)
-    for fault in faults:
-        say_error(clean(fault))
-    if as_json:
-        document = {
-            "ok": not faults,
-            "changeset": newest.id if newest else None,
-            "head": newest.hash.hex() if newest else None,
-            "faults": faults,
-        }
-        show_json(document)
-    elif newest is not None:
-        show(newest.hash.hex())
-    if not faults:
-        invocation.tell(f"{number(newest.id if newest else 0, 'changeset')}: all is as it was written")
-    return FAILED if faults else OK

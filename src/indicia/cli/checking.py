@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
+from indicia.cli.commands import Invocation, actor, command, pass_invocation
 from indicia.cli.output import ACTION_CODES, OK, ROWS_REFUSED, clean, number, show, show_json
 from indicia.cli.parameters import Moment, Name
 from indicia.domain.matching import keys_of, parts_of
@@ -31,6 +31,7 @@ _MANY: Final = 100
     "check",
     "indicia check evil.example 203.0.113.7",
     "indicia check 'hxxps://evil[.]example/login' --group Servers",
+    "indicia check evil.example --device srv-web-01        by the device group that it is in",
     "indicia check --file seen.txt --json | jq -r '.[] | select(.action) | .value'",
     "indicia check evil.example --at 2026-01-31            what it would have been then",
     "indicia check --exit-code evil.example || echo 'not allowed'",
@@ -39,6 +40,7 @@ _MANY: Final = 100
 @click.option("-f", "--file", type=click.Path(path_type=Path), metavar="FILE", help="One value a line; - is stdin.")
 @click.option("--type", "kind", type=Name("type", ObservableType), help="What the values are; default: detected.")
 @click.option("--group", metavar="NAME", help="The device group of the device; default: none that has a name.")
+@click.option("--device", metavar="NAME", help="The device, by name or machine id, in place of its group.")
 @click.option("--at", type=Moment(), metavar="TIME|CHANGESET", help="As it was then.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of verdicts, as POST /v1/verdicts has them.")
 @click.option("--exit-code", is_flag=True, help="End with 10 (Block), 11 (Warn), 12 (Audit) or 0 (Allowed, nothing).")
@@ -49,6 +51,7 @@ def check_command(
     file: Path | None,
     kind: str | None,
     group: str | None,
+    device: str | None,
     at: datetime | int | None,
     as_json: bool,
     exit_code: bool,
@@ -70,18 +73,21 @@ def check_command(
             app.database,
             asked,
             actor=actor(),
-            now=clock(),
+            now=app.now(),
             guard=app.guard,
             group=group,
+            device=device,
             at=at,
             kind=None if kind is None else ObservableType(kind),
             precedence=app.settings.network_precedence,
             engine=app.engine if len(asked) >= _MANY else None,
         )
     if as_json:
-        more = found._asdict()
-        verdicts = more.pop("verdicts")
-        show_json([verdict_as_dict(*each, **more) for each in verdicts])
+        shapes = [
+            verdict_as_dict(*each, indicators=found.indicators, group_ids=found.group_ids, snapshot=found.snapshot)
+            for each in found.verdicts
+        ]
+        show_json(shapes)
     else:
         for each in found.verdicts:
             _show(each, found.indicators, detected=kind is None)

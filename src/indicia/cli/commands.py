@@ -74,13 +74,13 @@ def clock() -> datetime:
 
 def actor() -> Actor:
     """Return who uses the command line: the user of the system, who may do everything, having the database."""
-    from indicia.domain.access import Actor, Permission, Source
+    from indicia.domain.access import Actor, Role, Source
 
     try:
         name = getpass.getuser()
     except (OSError, KeyError, ImportError):
         name = f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
-    return Actor(name, name, Source.CLI, frozenset(Permission))
+    return Actor(name, name, Source.CLI, Role.ADMINISTRATOR.permissions)
 
 
 # -- options that every command has -----------------------------------------------------------------------------------

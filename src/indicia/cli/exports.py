@@ -62,10 +62,22 @@ def export_command(
     wanted = Wanted(query=query, at=at)
     with (
         invocation.app() as app,
-        stream_indicators(app.database, wanted, actor=actor(), now=clock()) as (stored, _group_ids),
+        stream_indicators(app.database, wanted, actor=actor(), now=app.now()) as (stored, _group_ids),
     ):
-        lines = writer.lines(each.indicator for each in stored)
-        files = list(_files(output, batch, writer.header(), lines))
+        rows = 0
+
+        def counted() -> Iterator[str]:
+            nonlocal rows
+            for line in writer.lines(each.indicator for each in stored):
+                rows += 1
+                yield line
+
+        try:
+            files = list(_files(output, batch, writer.header(), counted()))
+        finally:
+            asked = {"filter": str(query) if query is not None else None, "at": at}
+            details = {"rows": rows, "format": "csv", **asked}
+            app.audit.note("export", actor=actor(), now=app.now(), details=details, subject="indicators")
     if output is not None:
         count = sum(rows for _path, rows in files)
         names = f"{files[0][0]} to {files[-1][0]}" if len(files) > 1 else f"{files[0][0]}"

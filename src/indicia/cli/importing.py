@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from io import BufferedReader, RawIOBase
 from os import fstat
 from pathlib import Path
@@ -14,16 +16,22 @@ from typing import Any, BinaryIO, NamedTuple
 
 import click
 
-from indicia.cli.commands import Invocation, actor, clock
+from indicia.app import App
+from indicia.cli.commands import Invocation, actor
 from indicia.cli.output import FAILED, OK, ROWS_REFUSED, say_error
 from indicia.cli.progress import Progress
 from indicia.cli.report import print_json, print_report
 from indicia.cli.rows import Rows
+from indicia.cli.waiting import parts_of, tell_proposed
 from indicia.domain.draft import Draft
-from indicia.domain.errors import Problem
+from indicia.domain.errors import Conflict, InvalidInput, Problem
 from indicia.services.import_detecting import HEAD_BYTES, detect
 from indicia.services.import_report import FileReport, ImportReport
 from indicia.services.imports import Format, Options, Source, import_indicators
+from indicia.services.planned_imports import plan_import, planned_import
+from indicia.services.policy import is_for_two
+from indicia.services.proposals import propose
+from indicia.services.requests import import_of
 
 
 class Input(NamedTuple):
@@ -49,6 +57,7 @@ class Request:
     as_json: bool
     reason: str | None
     defaults: Draft
+    propose: bool = False
 
 
 # -- what the files are -----------------------------------------------------------------------------------------------
@@ -141,16 +150,24 @@ def run(invocation: Invocation, request: Request) -> int:
         Progress(sizes, hidden=invocation.quiet) as progress,
         Rows(_rejects(request), request.plan, progress) as rows,
     ):
-        report = import_indicators(
-            app.database,
-            sources,
-            options,
-            actor=actor(),
-            now=clock(),
-            guard=app.guard,
-            listener=rows,
-            policy=app.policy,
-        )
+        now = app.now()
+        try:
+            if request.propose and not request.dry_run:
+                return _propose(invocation, app, request, options, now)
+            report = import_indicators(
+                app.database,
+                sources,
+                options,
+                actor=actor(),
+                now=now,
+                guard=app.guard,
+                listener=rows,
+                policy=app.policy,
+            )
+        except Conflict as error:
+            if not is_for_two(error):
+                raise
+            return _propose(invocation, app, request, options, now)
     with report.problems:
         try:
             return _print(invocation, request, report, rows)
@@ -162,6 +179,33 @@ def run(invocation: Invocation, request: Request) -> int:
             say_error(f"the report could not be printed ({error.strerror}), but the import is done")
             invocation.tell(f"this is changeset {report.changeset}; `indicia undo {report.changeset}` takes it back")
             return FAILED
+
+
+def _propose(invocation: Invocation, app: App, request: Request, options: Options, now: datetime) -> int:
+    """Keep the file, and leave its import as a proposal."""
+    if len(request.inputs) > 1 or not request.inputs[0].stream.seekable():
+        message = "this takes a second person, and what waits is one file: import them one by one, each from a file"
+        raise InvalidInput([Problem("one-file-at-a-time", message)])
+    [only] = request.inputs
+    only.stream.seek(0)
+    import_id, who = secrets.token_hex(8), actor()
+    report = plan_import(
+        app.database,
+        Source(only.name, only.stream),
+        options,
+        import_id=import_id,
+        actor=who,
+        now=now,
+        guard=app.guard,
+        policy=app.policy,
+    )
+    with report.problems:
+        if report.fatal or (report.must_stop and not request.skip):
+            return _print(invocation, request, report, None)
+    asked = import_of(planned_import(app.database, import_id, actor=who))
+    made = propose(app.database, asked, actor=who, now=now, parts=parts_of(app), reason=request.reason)
+    tell_proposed(invocation, made, as_json=request.as_json)
+    return OK
 
 
 def _print(invocation: Invocation, request: Request, report: ImportReport, rows: Rows | None) -> int:

@@ -9,6 +9,7 @@ import click
 
 from indicia.cli.commands import Invocation, command, pass_invocation
 from indicia.cli.parameters import Name, field_options, fields_of
+from indicia.cli.waiting import propose_option
 
 _LIST_NEEDS = ("action", "title", "description")
 
@@ -51,6 +52,7 @@ _LIST_NEEDS = ("action", "title", "description")
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, with every problem.")
 @click.option("--reason", metavar="TEXT", help="Why; kept with the changeset.")
+@propose_option
 @click.option("-y", "--yes", is_flag=True, expose_value=False, help="Answer yes to every question; import asks none.")
 @field_options()
 @pass_invocation
@@ -65,6 +67,7 @@ def import_command(
     plan: Path | None,
     as_json: bool,
     reason: str | None,
+    propose: bool,
     **fields: Any,
 ) -> int:
     """Import files of indicators: Defender's CSV, text lists, or JSON lines; - is stdin.
@@ -91,6 +94,7 @@ def import_command(
             as_json=as_json,
             reason=reason,
             defaults=NOTHING_GIVEN._replace(**given),
+            propose=propose,
         )
         _check_fields(request.format, given)
         return importing.run(invocation, request)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
+from indicia.cli.commands import Invocation, actor, command, pass_invocation
 from indicia.cli.output import (
     FAILED,
     OK,
@@ -24,6 +24,7 @@ from indicia.cli.output import (
     show_json,
 )
 from indicia.cli.parameters import Filter, field_options, fields_of
+from indicia.cli.waiting import or_waits, propose_option
 
 if TYPE_CHECKING:
     from indicia.app import App
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from indicia.domain.indicator import StoredIndicator
     from indicia.domain.query import Query
     from indicia.services.indicators import Written
+    from indicia.store.database import Database
 
 _dry_run = click.option("-n", "--dry-run", is_flag=True, help="Check everything, change nothing.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -49,6 +51,7 @@ _SHOWN_BEFORE_A_DELETE = 10
 @_dry_run
 @_as_json
 @_why
+@propose_option
 @click.option("-y", "--yes", is_flag=True, expose_value=False, help="Answer yes to every question; add asks none.")
 @pass_invocation
 def add_command(
@@ -57,6 +60,7 @@ def add_command(
     dry_run: bool,
     as_json: bool,
     reason: str | None,
+    propose: bool,
     **fields: Any,
 ) -> int:
     """Add indicators by their values; what they are is detected, and defanged values are mended.
@@ -67,17 +71,19 @@ def add_command(
     from indicia.domain.draft import NOTHING_GIVEN
     from indicia.importers.bare_values import draft_of_value
     from indicia.services.indicators import submit
+    from indicia.services.requests import submit_of
 
     base = NOTHING_GIVEN._replace(**fields_of(fields))
     read = [draft_of_value(base, value.strip()) for value in values]
     drafts = [draft for draft, _problems in read]
     faults = [tuple(each for each in problems if not each.warning) for _draft, problems in read]
-    now, who = clock(), actor()
+    who = actor()
     with invocation.app() as app:
+        now = app.now()
 
-        def submitted(*, dry: bool) -> list[Written]:
+        def submitted(database: Database, *, dry: bool) -> list[Written]:
             return submit(
-                app.database,
+                database,
                 drafts,
                 actor=who,
                 now=now,
@@ -88,10 +94,22 @@ def add_command(
                 policy=app.policy,
             )
 
-        results = submitted(dry=True)
+        results = submitted(app.database, dry=True)
         refused = any(each.outcome == "refused" for each in results)
         if not dry_run and not refused:
-            results = submitted(dry=False)
+            done = or_waits(
+                invocation,
+                app,
+                lambda database: submitted(database, dry=False),
+                lambda _database: submit_of(drafts, faults, reason=reason),
+                now=now,
+                propose=propose,
+                reason=reason,
+                as_json=as_json,
+            )
+            if done is None:
+                return OK
+            results = done
         notes = [tuple(each for each in problems if each.warning) for _draft, problems in read]
         _print_added(invocation, values, results, notes, as_json=as_json, done=not dry_run and not refused)
     return ROWS_REFUSED if refused else OK
@@ -165,6 +183,7 @@ def _tell_what_next(invocation: Invocation, changeset: int | None, *, done: bool
 @_dry_run
 @_as_json
 @_why
+@propose_option
 @click.option("-y", "--yes", is_flag=True, expose_value=False, help="Answer yes to every question; edit asks none.")
 @pass_invocation
 def edit_command(
@@ -175,12 +194,14 @@ def edit_command(
     dry_run: bool,
     as_json: bool,
     reason: str | None,
+    propose: bool,
     **fields: Any,
 ) -> None:
     """Change one indicator; what is not named stays. An empty text clears a field that may be empty."""
     from indicia.exporters.entity import entity
     from indicia.services.groups import list_groups
     from indicia.services.indicators import draft_from, edit
+    from indicia.services.requests import edit_of
 
     given = fields_of(fields)
     if value is not None:
@@ -194,9 +215,19 @@ def edit_command(
         return draft_from(stored.indicator)._replace(**given), ()
 
     with invocation.app() as app:
-        written = edit(
-            app.database, id, change, actor=actor(), now=clock(), guard=app.guard, reason=reason, dry_run=dry_run
+        who: dict[str, Any] = {"actor": actor(), "now": app.now(), "reason": reason}
+        written = or_waits(
+            invocation,
+            app,
+            lambda database: edit(database, id, change, **who, guard=app.guard, dry_run=dry_run, policy=app.policy),
+            lambda database: edit_of(database, id, change, **who),
+            now=who["now"],
+            propose=propose and not dry_run,
+            reason=reason,
+            as_json=as_json,
         )
+        if written is None:
+            return
         group_ids = {group.name: str(group.id) for group in list_groups(app.database)}
     for problem in written.problems:
         invocation.tell(f"note: {problem_line(problem)}")
@@ -220,6 +251,7 @@ def edit_command(
 @_dry_run
 @_as_json
 @_why
+@propose_option
 @pass_invocation
 def delete_command(
     invocation: Invocation,
@@ -229,18 +261,36 @@ def delete_command(
     dry_run: bool,
     as_json: bool,
     reason: str | None,
+    propose: bool,
 ) -> None:
     """Delete indicators, all or none; `indicia undo` brings them back."""
-    from indicia.services.indicators import delete
+    from indicia.services.indicators import Wanted, delete
+    from indicia.services.requests import Delete, DeleteMatching
 
     if bool(ids) == (query is not None):
         raise click.UsageError("name indicators by their numbers, or all that match a --filter", _context())
     with invocation.app() as app:
-        if query is not None:
-            deleted, one = _delete_matching(invocation, app, query, yes=yes, dry_run=dry_run, reason=reason)
-        else:
-            one = ids[0]
-            deleted = len(delete(app.database, ids, actor=actor(), now=clock(), reason=reason, dry_run=dry_run))
+        now = app.now()
+
+        def do(database: Database) -> tuple[int, int]:
+            if query is not None:
+                return _delete_matching(invocation, app, database, query, yes=yes, dry_run=dry_run, reason=reason)
+            who: dict[str, Any] = {"actor": actor(), "now": now, "reason": reason}
+            return len(delete(database, ids, **who, dry_run=dry_run, policy=app.policy)), ids[0]
+
+        done = or_waits(
+            invocation,
+            app,
+            do,
+            lambda _database: DeleteMatching(Wanted(query=query), reason) if query else Delete(ids, reason),
+            now=now,
+            propose=propose and not dry_run,
+            reason=reason,
+            as_json=as_json,
+        )
+        if done is None:
+            return
+        deleted, one = done
         changeset = _changeset_that_ended(app, one) if deleted and not dry_run else None
     if as_json:
         show_json({"deleted": deleted, "changeset": changeset})
@@ -254,18 +304,25 @@ def _context() -> click.Context:
 
 
 def _delete_matching(
-    invocation: Invocation, app: App, query: Query, *, yes: bool, dry_run: bool, reason: str | None
+    invocation: Invocation,
+    app: App,
+    database: Database,
+    query: Query,
+    *,
+    yes: bool,
+    dry_run: bool,
+    reason: str | None,
 ) -> tuple[int, int]:
     """Delete what matches, after asking; return how many were (or would be) deleted, and the number of one of them."""
     from indicia.services.indicators import Wanted, delete_matching, list_indicators
 
-    wanted, now, who = Wanted(query=query), clock(), actor()
-    page = list_indicators(app.database, wanted, actor=who, now=now, limit=_SHOWN_BEFORE_A_DELETE)
+    wanted, now, who = Wanted(query=query), app.now(), actor()
+    page = list_indicators(database, wanted, actor=who, now=now, limit=_SHOWN_BEFORE_A_DELETE)
     if not page.items:
         return 0, 0
     one = page.items[0].id
     if dry_run or not yes:
-        count = delete_matching(app.database, wanted, actor=who, now=now, dry_run=True)
+        count = delete_matching(database, wanted, actor=who, now=now, dry_run=True)
         if not invocation.quiet:
             for line in plain_table(("ID", "TYPE", "VALUE", "ACTION", "TITLE"), map(_short, page.items), right=[0]):
                 say(line)
@@ -278,7 +335,7 @@ def _delete_matching(
         if not click.confirm(f"Delete {number(count, 'indicator')}?", err=True):
             say("nothing was deleted")
             _context().exit(FAILED)
-    return delete_matching(app.database, wanted, actor=who, now=now, reason=reason), one
+    return delete_matching(database, wanted, actor=who, now=now, reason=reason, policy=app.policy), one
 
 
 def _short(stored: StoredIndicator) -> tuple[object, ...]:
@@ -298,16 +355,30 @@ def _changeset_that_ended(app: App, number: int) -> int | None:
 @click.option("--reason", metavar="TEXT", required=True, help="Why it is enforced although it may do harm; kept.")
 @_as_json
 @click.option("-y", "--yes", is_flag=True, expose_value=False, help="Answer yes to every question; release asks none.")
+@propose_option
 @pass_invocation
-def release_command(invocation: Invocation, ids: tuple[int, ...], reason: str, as_json: bool) -> None:
+def release_command(invocation: Invocation, ids: tuple[int, ...], reason: str, as_json: bool, propose: bool) -> None:
     """Enforce indicators that are held because blocking them may do harm; all or none.
 
     `indicia list --filter "status eq 'held'"` lists them, `indicia show ID` says why one is held.
     """
     from indicia.services.indicators import release
+    from indicia.services.requests import Release
 
     with invocation.app() as app:
-        freed = release(app.database, ids, actor=actor(), now=clock(), reason=reason)
+        who: dict[str, Any] = {"actor": actor(), "now": app.now(), "reason": reason}
+        freed = or_waits(
+            invocation,
+            app,
+            lambda database: release(database, ids, **who, policy=app.policy),
+            lambda _database: Release(ids, reason),
+            now=who["now"],
+            propose=propose,
+            reason=reason,
+            as_json=as_json,
+        )
+        if freed is None:
+            return
     changeset = freed[0].began
     if as_json:
         show_json({"released": [str(each.id) for each in freed], "changeset": changeset})

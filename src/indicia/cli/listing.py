@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from indicia.cli.commands import Invocation, actor, clock, command, pass_invocation
+from indicia.cli.commands import Invocation, actor, command, pass_invocation
 from indicia.cli.output import aligned, clean, middle, number, on_terminal, say, show, show_json, stdout
 from indicia.cli.parameters import Filter, Moment, Order
 
@@ -76,8 +76,8 @@ def list_command(
     if as_json + jsonl + csv > 1:
         raise click.UsageError("--json, --jsonl and --csv exclude each other", click.get_current_context())
     wanted = Wanted(query=query, order_by=order_by or (), at=at)
-    now = clock()
     with invocation.app() as app:
+        now = app.now()
         if count:
             found = count_indicators(app.database, wanted, actor=actor(), now=now)
             show_json({"count": found}) if as_json else show(str(found))
@@ -226,7 +226,7 @@ def show_command(invocation: Invocation, id: int, as_json: bool) -> None:
     from indicia.services.indicators import show_indicator
 
     with invocation.app() as app:
-        stored, group_ids = show_indicator(app.database, id, actor=actor(), now=clock())
+        stored, group_ids = show_indicator(app.database, id, actor=actor(), now=app.now())
         if as_json:
             show_json(entity(stored, group_ids))
             return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from indicia.cli.commands import Invocation, clock, command, pass_invocation
+from indicia.cli.commands import Invocation, command, pass_invocation
 from indicia.cli.output import ACTION_CODES, FAILED, OK, ROWS_REFUSED, clean, json_line, number, say_error, stdout
 from indicia.cli.parameters import Name
 from indicia.cli.progress import Progress
@@ -106,7 +106,7 @@ def _scan(
         return scanning.follow(
             sources,
             app.engine,
-            clock=clock,
+            clock=app.now,
             wait=lambda: not stop.wait(_POLL_S),
             question=question,
             format=format,
@@ -115,8 +115,8 @@ def _scan(
     return scanning.scan(
         sources,
         app.engine,
-        now=clock(),
-        clock=clock if follow else None,
+        now=app.now(),
+        clock=app.now if follow else None,
         question=question,
         format=format,
         tell=output.tell,

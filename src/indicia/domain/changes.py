@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from indicia.domain.errors import Problem
 from indicia.domain.indicator import Action, Indicator, Status
-from indicia.domain.precedence import NETWORK_TYPES, WINNING, Winner, Winners, beats, overlap
+from indicia.domain.precedence import NETWORK_TYPES, WINNING, Sees, Winner, Winners, beats, overlap
 
 
 class Outcome(StrEnum):
@@ -90,12 +90,14 @@ class ChangeSet:
         now: datetime,
         winners: Winners | None = None,
         column: str = "indicatorValue",
+        sees: Sees | None = None,
     ) -> ChangeSet:
         """Return what *batch* does to *stored*, which holds the known indicators of each candidate's subject.
 
         A candidate whose identity appears earlier in the batch is unchanged where it says the same, and
         refused where it says something else: the second of two contradicting rows is never silently the winner.
-        ``winners`` are taken into account and grow by the new Allowed and Warn candidates that pass by.
+        ``winners`` are taken into account and grow by the new Allowed and Warn candidates that pass by. With *sees*
+        nothing is said about an indicator with a scope of which it does not hold.
         """
         steps: list[Step] = []
         earlier: dict[tuple[bytes, Action], Candidate] = {}
@@ -110,7 +112,7 @@ class ChangeSet:
             for known in stored.get(subject, ()):
                 if known.action is action:
                     same = known
-                elif known.decides(now):
+                elif known.decides(now) and (sees is None or sees(known.groups)):
                     notes += _same_value(known, indicator, line, column)
             if repeats:
                 twin = earlier.setdefault((subject, action), candidate)
@@ -139,15 +141,22 @@ class ChangeSet:
 
     @classmethod
     def of_edits(
-        cls, stored: Mapping[bytes, Sequence[Known]], batch: Sequence[Candidate], *, now: datetime, named: bool = True
+        cls,
+        stored: Mapping[bytes, Sequence[Known]],
+        batch: Sequence[Candidate],
+        *,
+        now: datetime,
+        named: bool = True,
+        sees: Sees | None = None,
     ) -> tuple[ChangeSet, list[int]]:
         """Return what giving stored indicators other versions does, and the expired ones that have to make room.
 
         The line of a candidate is the number of its indicator; its action may be another than the stored one. Where
         another live indicator has that identity already, or an earlier candidate takes it, the edit is refused; that
-        other one is *named* to those who may know of it.
+        other one is *named* to those who may know of it: *sees* tells by its scope.
         """
         steps: list[Step] = []
+        unseen: set[int] = set()
         displaced: dict[int, None] = {}
         taken: dict[tuple[bytes, Action], int] = {}
         for candidate in batch:
@@ -161,9 +170,12 @@ class ChangeSet:
                         displaced[known.id] = None
                     else:
                         rival = known.id
+                        if sees is not None and not sees(known.groups):
+                            unseen.add(rival)
             rival = taken.setdefault((subject, indicator.action), number) if rival is None else rival
             if rival != number:
-                steps.append(Step(candidate, Outcome.REFUSED, own, (_taken(rival if named else None, indicator),)))
+                known_to = rival if named and rival not in unseen else None
+                steps.append(Step(candidate, Outcome.REFUSED, own, (_taken(known_to, indicator),)))
             elif own is not None and own.digest == digest:
                 steps.append(Step(candidate, Outcome.UNCHANGED, own, ()))
             else:

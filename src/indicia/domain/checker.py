@@ -66,11 +66,14 @@ class Checker:
         if kind is None or action is None or canonical_value is None:  # pragma: no cover - a problem was recorded above
             raise AssertionError("a draft without problems has a type, an action and a value")
         status = Status.ACTIVE
-        if action not in _HARMLESS and not extras.override_reason:
+        if action not in _HARMLESS and not (extras.override_reason and self._given.may_release):
             reason = self._guard.reason(kind, canonical_value)
             if reason is not None:
                 status = Status.HELD
                 message = f"{reason.message}; {action} is held back until somebody releases it with a reason"
+                if extras.override_reason:
+                    message += ", who may: the one given here does not count, for you may not release"
+                    extras = extras._replace(override_reason=None)
                 problems.append(self._fields.warning(f"held-{reason.code}", "value", message, value))
             elif (popular := self._guard.note(kind, canonical_value)) is not None:
                 problems.append(self._fields.warning("popular-name", "value", popular, value))

@@ -20,3 +20,5 @@ class Circumstances:
     groups: frozenset[str] = frozenset()
     strictness: Strictness = Strictness.NATIVE
     names: Mapping[str, str] = field(default_factory=lambda: PROPERTY_NAMES)
+    #: Whether a reason to override the guard counts: whoever gives it holds `indicators.release` (SPEC 9.21).
+    may_release: bool = True

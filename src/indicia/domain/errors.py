@@ -89,9 +89,13 @@ class Conflict(IndiciaError):
 
 
 class Forbidden(IndiciaError):
-    """The actor lacks a permission."""
+    """The actor lacks a permission, or what it would change reaches further than it may: ``problems`` says how."""
 
     code = "forbidden"
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
 
 
 class Unavailable(IndiciaError):

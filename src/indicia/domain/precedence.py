@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from indicia.domain.indicator import Action, Indicator
 from indicia.domain.observable import ObservableType, host_of, is_address, parents
@@ -35,6 +35,10 @@ def beats(kind: ObservableType, one: Action, other: Action) -> bool:
     return one in order and other in order and order[one] < order[other]
 
 
+#: Tells by the scope of an indicator whether it exists for somebody.
+Sees: TypeAlias = Callable[[Sequence[str]], bool]
+
+
 class Winner(NamedTuple):
     """An indicator that can beat others about narrower values: Allowed or Warn, a name, an address or a network."""
 
@@ -48,7 +52,9 @@ class Winner(NamedTuple):
 class Winners:
     """The Allowed and Warn indicators of the network family, to find which of them beat a new one (SPEC 9.15)."""
 
-    def __init__(self, winners: Iterable[Winner] = ()) -> None:
+    def __init__(self, winners: Iterable[Winner] = (), sees: Sees | None = None) -> None:
+        """Take *winners* into account; with *sees* only those with a scope of which it holds are ever told."""
+        self._sees = sees
         # By name or address, which never look alike: no last label of a name is a number.
         self._by_name: dict[str, tuple[Winner, ...]] = {}
         self._ranges: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Winner]] = []
@@ -83,6 +89,7 @@ class Winners:
             for winner in found
             if beats(indicator.type, winner.action, indicator.action)
             and overlap(winner.groups, indicator.rbac_group_names)
+            and (self._sees is None or winner.id is None or self._sees(winner.groups))
         ]
 
     def _covering(self, indicator: Indicator) -> list[Winner]:

@@ -181,6 +181,13 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True)
+class Touches:
+    """The indicators that reach a device of one of *groups*: their scope names one of them, or is empty (SPEC 9.18)."""
+
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """The indicators about one of these values, however they are spelled (SPEC 9.8-9.11).
 
@@ -211,7 +218,7 @@ class Among:
     ids: frozenset[int]
 
 
-Query: TypeAlias = Constant | Not | And | Or | Compare | In | Text | Has | About | Within | Contested | Among
+Query: TypeAlias = Constant | Not | And | Or | Compare | In | Text | Has | Touches | About | Within | Contested | Among
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from indicia.domain.query import (
     Query,
     Scalar,
     Text,
+    Touches,
     Within,
 )
 
@@ -82,6 +83,8 @@ def matches(query: Query, row: StoredIndicator, groups: Mapping[str, str]) -> bo
             return _has_part(_read(row, field, fold), function, literal)
         case Has(field, literal):
             return _has(row, field, literal, groups)
+        case Touches(own):
+            return not row.indicator.rbac_group_names or not own.isdisjoint(row.indicator.rbac_group_names)
         case About(values, written):
             return (row.indicator.type, row.indicator.canonical) in values or row.indicator.value in written
         case Within(network):

@@ -14,8 +14,11 @@ from indicia.domain.checker import Checker
 from indicia.domain.errors import Conflict, InvalidInput, Problem
 from indicia.domain.guard import Guard
 from indicia.domain.indicator import Indicator, Status, StoredIndicator
+from indicia.domain.sight import exists_for, outside
 from indicia.services.bulk_change import BulkChange, changed, require_sense
-from indicia.services.indicators import Wanted, checker_for, selection_of
+from indicia.services.drafting import checker_for
+from indicia.services.indicators import Wanted, selection_of
+from indicia.services.policy import NO_POLICY, Policy
 from indicia.services.writing import Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database, Transaction
@@ -29,7 +32,6 @@ _PORTION: Final = 5_000
 _SAMPLES: Final = 10
 # The conflicts of which the numbers are kept, to drop those with indicators that this very change alters later.
 _CONFLICTS: Final = 10_000
-_ANY: Final = (Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
 
 Target = Sequence[int] | Wanted
 
@@ -88,15 +90,22 @@ class BulkDone:
 
 
 def plan_bulk(
-    database: Database, target: Target, change: BulkChange, *, actor: Actor, now: datetime, guard: Guard
+    database: Database,
+    target: Target,
+    change: BulkChange,
+    *,
+    actor: Actor,
+    now: datetime,
+    guard: Guard,
+    policy: Policy = NO_POLICY,
 ) -> BulkPlan:
     """Return what *change* would do to the indicators that *target* names or matches; nothing is written.
 
     Raises `InvalidInput` where the change makes no sense, whatever it is applied to.
     """
-    require(actor, *_ANY)
+    require(actor, *needed(change))
     with database.snapshot() as tx:
-        return _Run(tx, change, actor, now, guard, told=True).over(target).plan()
+        return _Run(tx, change, actor, now, guard, told=True, policy=policy).over(target).plan()
 
 
 def apply_bulk(
@@ -107,18 +116,19 @@ def apply_bulk(
     actor: Actor,
     now: datetime,
     guard: Guard,
-    expected: str,
+    expected: str | None,
     reason: str | None = None,
     most: int | None = None,
+    policy: Policy = NO_POLICY,
 ) -> BulkDone:
     """Do what `plan_bulk` gave the digest *expected* for, all of it as one changeset, or nothing: `Conflict`.
 
     Nor is anything done where it would change more than *most*.
     """
-    require(actor, *_ANY)
+    require(actor, *needed(change))
     with database.transaction() as tx:
-        run = _Run(tx, change, actor, now, guard, told=False).over(target)
-        if run.digest() != expected:
+        run = _Run(tx, change, actor, now, guard, told=False, policy=policy).over(target)
+        if expected is not None and run.digest() != expected:
             message = "since this was shown, indicators that it concerns were changed; look at what it would do now"
             raise Conflict(message, [Problem(PLAN_CHANGED, message)])
         if most is not None and run.changed > most:
@@ -129,19 +139,32 @@ def apply_bulk(
         return BulkDone(record.id if record else None, run.changed, run.unchanged, run.refused)
 
 
+def needed(change: BulkChange) -> tuple[Permission]:
+    """Return the permission that *change* needs: releasing is more than writing (SPEC 9.21)."""
+    return (Permission.INDICATORS_RELEASE if change.release is not None else Permission.INDICATORS_WRITE,)
+
+
 class _Run:
     """One pass over the indicators of a target, in portions: each is planned, applied and counted."""
 
     def __init__(
-        self, tx: Transaction, change: BulkChange, actor: Actor, now: datetime, guard: Guard, *, told: bool
+        self,
+        tx: Transaction,
+        change: BulkChange,
+        actor: Actor,
+        now: datetime,
+        guard: Guard,
+        *,
+        told: bool,
+        policy: Policy,
     ) -> None:
         self.tx = tx
         self.change = change
-        self.writing = Writing(tx, actor, now, column="action")
+        self.writing = Writing(tx, actor, now, column="action", policy=policy)
         self._actor = actor
         self._now = now
         self._told = told
-        self._checker: Checker = checker_for(tx, guard, now)
+        self._checker: Checker = checker_for(tx, actor, guard, now, released=True)
         require_sense(change, self._checker)
         self._digest = hashlib.sha256()
         self.total = self.changed = self.unchanged = self.refused = self.held = 0
@@ -158,10 +181,11 @@ class _Run:
         """Go through all of *target*."""
         for portion in self._portions(target):
             self.total += len(portion)
+            reached = self._within_reach(portion)
             if self.change.delete:
-                self._delete(portion)
+                self._delete(reached)
             else:
-                self._edit(portion)
+                self._edit(reached)
         return self
 
     def _portions(self, target: Target) -> Iterator[list[StoredIndicator]]:
@@ -191,10 +215,23 @@ class _Run:
             yield seen
 
     def _is_seen(self, stored: StoredIndicator) -> bool:
-        hidden = self._actor.sees_only_own and stored.created_by != self._actor.id
-        return not hidden and not stored.indicator.is_expired(self._now)
+        return exists_for(self._actor, stored) and not stored.indicator.is_expired(self._now)
 
     # -- what becomes of a portion --------------------------------------------------------------------------------
+
+    def _within_reach(self, portion: list[StoredIndicator]) -> list[StoredIndicator]:
+        """Return those of *portion* that the actor may change at all; the others are refused."""
+        if self._actor.groups is None:
+            return portion
+        kept = []
+        for stored in portion:
+            problem = outside(self._actor, stored.indicator.rbac_group_names)
+            if problem is None:
+                kept.append(stored)
+            else:
+                self._refuse(Sample(stored.id, stored, None, (problem,)), problem)
+                self._sign(stored.id, stored.began, b"outside")
+        return kept
 
     def _delete(self, portion: list[StoredIndicator]) -> None:
         for stored in portion:
@@ -202,7 +239,7 @@ class _Run:
             if self._told and len(self._samples) < _SAMPLES:
                 self._samples.append(Sample(stored.id, stored, None))
         self.changed += len(portion)
-        self.writing.delete([stored.id for stored in portion])
+        self.writing.delete(portion)
 
     def _edit(self, portion: list[StoredIndicator]) -> None:
         batch: list[tuple[StoredIndicator, Indicator]] = []

@@ -10,20 +10,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
+from indicia.domain.access import Actor
 from indicia.domain.indicator import Action, Category, Severity, Status
 from indicia.domain.observable import ObservableType
 from indicia.domain.query import Constant, Query
+from indicia.domain.sight import in_sight_of, owner_for
 from indicia.services.conflicts import Conflicts
 from indicia.store import filters
+from indicia.store.activity import Day, daily, daily_among
 from indicia.store.census import Cell, Kind, Population, Tally, added, cells, decided, kind_of
-from indicia.store.changesets import ORIGIN, Tip
+from indicia.store.changesets import Tip
 from indicia.store.database import Database, Transaction
+from indicia.store.selection import Selection
 
 _Key = TypeVar("_Key")
 #: Versions that changesets may have begun and ended before everything is counted anew, which takes 35 ms a million.
 _FOLLOWED: Final = 20_000
 #: Decisions that are counted each by itself; with more of them only their kinds are, so that it stays a small table.
 _DECISIONS: Final = 50_000
+#: For how many sets of device groups the days of the first page are remembered.
+_REMEMBERED: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,42 @@ class Census:
         self._lock = threading.Lock()
         self._state: _State | None = None
         self._cells: dict[int, Cell] = {}
+        self._days: dict[tuple[Tip, datetime, frozenset[str]], list[Day]] = {}
 
     def counts(self, source: Database | Transaction, now: datetime) -> Counts:
         """Return the counts of what is live at *now*."""
         with _within(source) as tx:
             return self._counted(tx, now)
+
+    def counts_for(self, source: Database | Transaction, actor: Actor, now: datetime) -> Counts:
+        """Return the counts of what is live at *now* and exists for *actor*."""
+        if actor.sees_all:
+            return self.counts(source, now)
+        query, owner = in_sight_of(actor, None), owner_for(actor)
+        with _within(source) as tx:
+            counted = self.count(tx, query, {}, now) if owner is None else None
+            if counted is None:
+                population = Population(tx.connection, by_decision=False)
+                counted = counts_of(population.selected(Selection(now, query, owner)))
+            return counted
+
+    def days(self, tx: Transaction, since: datetime, groups: frozenset[str] | None) -> list[Day]:
+        """Return what was changed on each day from *since* on; with *groups* of what touches these device groups.
+
+        The latter is counted row by row, and remembered until rows change again.
+        """
+        if groups is None:
+            return daily(tx.connection, since)
+        key = (tx.changesets.moved(), since, groups)
+        with self._lock:
+            known = self._days.get(key)
+        if known is None:
+            known = daily_among(tx.connection, since, groups)
+            with self._lock:
+                while len(self._days) >= _REMEMBERED:
+                    del self._days[next(iter(self._days))]
+                self._days[key] = known
+        return known
 
     def live(self, tx: Transaction, now: datetime) -> Mapping[int, int] | None:
         """Return how many indicators that are live at *now* each decision has, None where decisions are too many."""
@@ -124,7 +161,7 @@ class Census:
         return known
 
     def _follow(self, tx: Transaction, now: datetime) -> _State:
-        tip = tx.changesets.tip() or ORIGIN
+        tip = tx.changesets.moved()
         with self._lock:
             state = self._state
         if state is not None and state.tip == tip and state.expired_at == now:

@@ -16,6 +16,7 @@ from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable, ObservableType
 from indicia.domain.verdict import NetworkPrecedence, Outcome, Verdict, resolve
 from indicia.importers.bare_values import draft_of_value
+from indicia.services.drafting import nameable
 from indicia.services.engine import Engine
 from indicia.services.indicators import as_of
 from indicia.services.verdicts import Explained, explain
@@ -62,6 +63,7 @@ class Answer:
     groups: tuple[GroupVerdict, ...]
     more_groups: int
     otherwise: Otherwise | None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,15 @@ class Answers:
     indicators: Mapping[int, StoredIndicator]
     moment: datetime
     snapshot: int | None
+    group: str | None = None
 
 
 class Question(NamedTuple):
-    """For which devices somebody asks, and as of when."""
+    """For which devices somebody asks, and as of when; a *device* stands for the group that it is in."""
 
     group: str | None = None
     at: datetime | int | None = None
+    device: str | None = None
 
 
 def values_in(text: str, most: int) -> list[str]:
@@ -116,14 +120,24 @@ def check_one(
 
     What other groups would get, and what would be without the winner, is worked out from the same matches.
     """
-    group, at = question
+    group, at, device = question
     found = explain(
-        database, [value], actor=actor, now=now, guard=guard, group=group, at=at, precedence=precedence, engine=engine
+        database,
+        [value],
+        actor=actor,
+        now=now,
+        guard=guard,
+        group=group,
+        device=device,
+        at=at,
+        precedence=precedence,
+        engine=engine,
     )
-    explained = found.verdicts[0]
+    explained, group = found.verdicts[0], found.group
     with database.snapshot() as tx:
         moment = as_of(tx, at, now)[1]
-        names = [each.name for each in tx.groups.all()]
+        mine = nameable(tx, actor)
+        names = [each.name for each in tx.groups.all() if each.name in mine]
     matches = [each.match for each in explained.verdict.considered]
 
     def verdict(of: str | None, *, when: datetime = moment, but: int | None = None) -> Verdict:
@@ -135,7 +149,8 @@ def check_one(
     if winner is not None:
         ends = winner.expires_at
         otherwise = Otherwise(verdict(group, but=winner.id), None if ends is None else verdict(group, when=ends))
-    groups = [GroupVerdict(each, verdict(each)) for each in (None, *names[:MOST_GROUPS])] if names else []
+    nowhere: tuple[str | None, ...] = (None,) if actor.groups is None else ()
+    groups = [GroupVerdict(each, verdict(each)) for each in (*nowhere, *names[:MOST_GROUPS])] if names else []
     return Answer(
         explained,
         found.indicators,
@@ -145,6 +160,7 @@ def check_one(
         tuple(groups),
         max(0, len(names) - MOST_GROUPS),
         otherwise,
+        group,
     )
 
 
@@ -160,13 +176,22 @@ def check_many(
     engine: Engine | None,
 ) -> Answers:
     """Return the verdicts about *values*, in their order; raises as `explain` does."""
-    group, at = question
+    group, at, device = question
     found = explain(
-        database, values, actor=actor, now=now, guard=guard, group=group, at=at, precedence=precedence, engine=engine
+        database,
+        values,
+        actor=actor,
+        now=now,
+        guard=guard,
+        group=group,
+        device=device,
+        at=at,
+        precedence=precedence,
+        engine=engine,
     )
     with database.snapshot() as tx:
         moment = as_of(tx, at, now)[1]
-    return Answers(tuple(found.verdicts), found.indicators, moment, found.snapshot)
+    return Answers(tuple(found.verdicts), found.indicators, moment, found.snapshot, found.group)
 
 
 def refuse_too_many(values: Sequence[str], most: int) -> None:

@@ -14,12 +14,14 @@ from indicia.domain.indicator import Action
 from indicia.domain.observable import ObservableType, host_of, is_address, parents
 from indicia.domain.precedence import NETWORK_TYPES, WINNING, beats, overlap
 from indicia.domain.query import CONTESTED, Among, Contested, Query, leaves, replaced
-from indicia.store.changesets import ORIGIN, Tip
+from indicia.store.changesets import Tip
 from indicia.store.conflicts import Rivals, Rule, moment_of
 from indicia.store.database import Transaction
 
 #: Indicators in conflict that a question may mean; with more there is something else to mend first.
 MOST: Final = 200_000
+#: For how many sets of device groups the answer is remembered.
+_REMEMBERED: Final = 8
 _NAMES: Final = (ObservableType.DOMAIN_NAME, ObservableType.IP_ADDRESS)
 _Network = tuple[int, int, int]  # the version, the bits of the prefix, the number that they make
 
@@ -38,19 +40,26 @@ class Conflicts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: _Known | None = None
+        # By the device groups that somebody is limited to, the ones asked about last coming last.
+        self._known: dict[frozenset[str] | None, _Known] = {}
 
-    def ids(self, tx: Transaction, now: datetime) -> frozenset[int]:
+    def ids(self, tx: Transaction, now: datetime, groups: frozenset[str] | None = None) -> frozenset[int]:
         """Return the numbers of the live indicators that contradict another one; `InvalidInput` past `MOST`.
+
+        With *groups* only what touches these device groups is looked at: what contradicts nothing else is in no
+        conflict for who sees no more.
 
         Those are in conflict that share a value and devices with one that another action wins or loses against, and
         those that an Allowed or Warn about a wider value beats. Who is held or audits contradicts nobody.
         """
-        tip = tx.changesets.tip() or ORIGIN
+        tip = tx.changesets.moved()
         with self._lock:
-            known = self._known
+            known = self._known.pop(groups, None)
             if known is None or known.tip != tip or not _holds(known, now):
-                known = self._known = _find(tx, tip, now)
+                known = _find(tx, tip, now, groups)
+            self._known[groups] = known
+            while len(self._known) > _REMEMBERED:
+                del self._known[next(iter(self._known))]
         if len(known.ids) > MOST:
             message = f"more than {MOST:,} indicators contradict others: too many to search among"
             raise InvalidInput([Problem("too-many-conflicts", message, value="has:conflict")])
@@ -58,15 +67,24 @@ class Conflicts:
 
 
 def resolved(
-    tx: Transaction, query: Query | None, now: datetime, conflicts: Conflicts | None = None, *, past: bool = False
+    tx: Transaction,
+    query: Query | None,
+    now: datetime,
+    conflicts: Conflicts | None = None,
+    *,
+    groups: frozenset[str] | None = None,
+    past: bool = False,
 ) -> Query | None:
-    """Return *query* with the numbers of the indicators in conflict where it asks for those; not of the *past*."""
+    """Return *query* with the numbers of the indicators in conflict where it asks for those; not of the *past*.
+
+    With *groups* those in conflict for somebody who is limited to these device groups.
+    """
     if query is None or not any(isinstance(leaf, Contested) for leaf in leaves(query)):
         return query
     if past:
         message = "which indicators contradict others is known of now only: leave out hasConflict, or the moment"
         raise InvalidInput([Problem("invalid-filter", message, value=CONTESTED)])
-    ids = (conflicts or Conflicts()).ids(tx, now)
+    ids = (conflicts or Conflicts()).ids(tx, now, groups)
     return replaced(query, lambda leaf: Among(ids) if isinstance(leaf, Contested) else leaf)
 
 
@@ -74,8 +92,8 @@ def _holds(known: _Known, now: datetime) -> bool:
     return known.since <= now and (known.until is None or now < known.until)
 
 
-def _find(tx: Transaction, tip: Tip, now: datetime) -> _Known:
-    rivals = Rivals(tx.connection, now)
+def _find(tx: Transaction, tip: Tip, now: datetime, groups: frozenset[str] | None) -> _Known:
+    rivals = Rivals(tx.connection, now, groups)
     found: set[int] = set()
     expiries: set[int] = set()
     for one, other in chain(_about_the_same(rivals), _about_a_wider(rivals)):

@@ -104,7 +104,7 @@ class Engine:
 
     def within(self, tx: Transaction) -> View | None:
         """Return the view of the moment that *tx* reads, None where the store has to answer."""
-        tip = tx.changesets.tip() or ORIGIN
+        tip = tx.changesets.moved()
         layers = self._layers
         if layers is not None and layers.top.tip == tip:
             return layers.top
@@ -199,7 +199,7 @@ class Engine:
             except DamagedSnapshot:
                 self.distrust()
         with self._database.snapshot() as tx:
-            found, tip = self.within(tx), tx.changesets.tip()
+            found, tip = self.within(tx), tx.changesets.moved()
         if found is None and tip != self._failed:
             self._failed = tip  # what fails, or is too much, is not tried again before something has changed
             if self._publish(wait=False) is not None or COMPILED:
@@ -267,7 +267,7 @@ def write_snapshot(database: Database, target: Path) -> Mapped:
 
 def contents_in(tx: Transaction) -> tuple[Tip, Contents]:
     """Return what a snapshot of all indicators is made of, which *tx* reads as it goes; raises `Unavailable`."""
-    tip = tx.changesets.tip() or ORIGIN
+    tip = tx.changesets.moved()
     try:
         rulings, decisions = Rulings.of(_decisions(tx.entries.decided()))
     except KeyError as error:

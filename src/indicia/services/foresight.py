@@ -7,15 +7,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from indicia.domain.access import Actor, Permission, require
+from indicia.domain.access import Actor, Permission, require_unlimited
 from indicia.domain.draft import Draft
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.domain.guard import Guard
 from indicia.domain.indicator import StoredIndicator
 from indicia.domain.observable import ObservableType
 from indicia.domain.verdict import NetworkPrecedence
+from indicia.services.drafting import checker_for
 from indicia.services.engine import Engine
-from indicia.services.indicators import checker_for
 from indicia.services.pasting import Pasted
 from indicia.services.standing import Coverage, Standing, coverage_of, standing_of
 from indicia.services.verdicts import Explained, explain
@@ -48,23 +48,23 @@ def foresee(
 
     Where the same indicator is stored already, it takes the place of that one.
     """
-    require(actor, Permission.TI_READ_WRITE_ALL)
+    require_unlimited(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
-        indicator = checker_for(tx, guard, now).check(draft).indicator
+        indicator = checker_for(tx, actor, guard, now).check(draft).indicator
         if indicator is None:
             return None
         if instead_of is None:
             stored = StoredIndicator(_NEWEST, indicator, 0, 0, now, actor.id, actor.name, actor.source, now, None)
         else:
             stored = instead_of._replace(indicator=indicator)
-        coverage = coverage_of(tx, stored, now=now, engine=engine, precedence=precedence)
+        coverage = coverage_of(tx, stored, actor=actor, now=now, engine=engine, precedence=precedence)
         same = [
             each.stored.id for each in coverage.same_or_wider if each.stored.indicator.identity == indicator.identity
         ]
         if same:
             stored = stored._replace(id=same[0])
-            coverage = coverage_of(tx, stored, now=now, engine=engine, precedence=precedence)
-        standing = standing_of(tx, [stored], now=now, engine=engine, precedence=precedence)[stored.id]
+            coverage = coverage_of(tx, stored, actor=actor, now=now, engine=engine, precedence=precedence)
+        standing = standing_of(tx, [stored], actor=actor, now=now, engine=engine, precedence=precedence)[stored.id]
         return Foreseen(stored, standing, coverage)
 
 
@@ -108,6 +108,7 @@ def about_values(
                 kind=kind,
                 precedence=precedence,
                 engine=engine,
+                anywhere=True,
             )
             found |= dict(zip(some, answer.verdicts, strict=True))
             indicators = {**indicators, **answer.indicators}

@@ -10,12 +10,13 @@ from indicia.domain.changes import Effect
 from indicia.domain.differences import Difference, differences
 from indicia.domain.errors import NotFound
 from indicia.domain.indicator import Indicator, StoredIndicator
+from indicia.domain.sight import exists_for
+from indicia.services.changesets import may_see
 from indicia.store.changesets import ChangeSetRecord, Sought
 from indicia.store.database import Database, Transaction
 
 __all__ = ["Effect", "Found", "Line", "Row", "Rows", "Shown", "Sought", "find", "rows_of", "show", "who"]
 
-_ANY: Final = (Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
 #: Actors that a menu names.
 MOST_ACTORS: Final = 100
 
@@ -74,11 +75,13 @@ def find(
 ) -> Found:
     """Return a page of the *sought* changesets: those under *before*, or the nearest past *after*.
 
-    An actor that sees only its own indicators sees only its own changes.
+    Who is limited to what it created or to device groups sees only its own changes.
     """
-    require(actor, *_ANY)
-    if actor.sees_only_own:
+    require(actor, Permission.INDICATORS_READ)
+    if not actor.sees_all:
         sought = sought._replace(actor=actor.id)
+    if not actor.may(Permission.AUDIT_READ):
+        sought = sought._replace(events=False)
     with database.snapshot() as tx:
         found = tx.changesets.find(sought, limit=limit + 1, before=before, after=after)
         if after is not None:
@@ -93,8 +96,8 @@ def find(
 
 def who(database: Database, *, actor: Actor) -> dict[str, str]:
     """Return who made changesets, by id: the name that each had last."""
-    require(actor, *_ANY)
-    if actor.sees_only_own:
+    require(actor, Permission.INDICATORS_READ)
+    if not actor.sees_all:
         return {actor.id: actor.name}
     with database.snapshot() as tx:
         return tx.changesets.who(MOST_ACTORS)
@@ -102,10 +105,10 @@ def who(database: Database, *, actor: Actor) -> dict[str, str]:
 
 def show(database: Database, number: int, *, actor: Actor) -> Shown:
     """Return changeset *number*, and what stands beside it in the chain; raises `NotFound`."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         record = _changeset(tx, number, actor)
-        following = tx.changesets.tip(number + 1) if not actor.sees_only_own else None
+        following = tx.changesets.tip(number + 1) if actor.sees_all else None
         previous = number - 1 if number > 1 and not actor.sees_only_own else None
         return Shown(record, tx.changesets.undone_by(number), previous, following.id if following else None)
 
@@ -114,7 +117,7 @@ def rows_of(
     database: Database, number: int, effect: Effect | None, *, actor: Actor, limit: int, after: int = 0
 ) -> Rows:
     """Return a page of what changeset *number* did, to the indicators numbered past *after*; raises `NotFound`."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         record = _changeset(tx, number, actor)
         if not _did(record, effect):
@@ -123,7 +126,9 @@ def rows_of(
         shown = numbers[:limit]
         before = {key: each for key, each in tx.indicators.get(shown, before=number).items() if each.began < number}
         after_it = _begun(tx, number, shown)
-    items = [_row(each, before.get(each), after_it.get(each)) for each in shown]
+    # Whoever made it may be limited to other device groups by now.
+    hidden = {each.id for each in (*before.values(), *after_it.values()) if not exists_for(actor, each)}
+    items = [_row(each, before.get(each), after_it.get(each)) for each in shown if each not in hidden]
     return Rows([row for row in items if row is not None], shown[-1] if len(numbers) > limit else None)
 
 
@@ -158,6 +163,6 @@ def _row(number: int, before: StoredIndicator | None, after: StoredIndicator | N
 
 def _changeset(tx: Transaction, number: int, actor: Actor) -> ChangeSetRecord:
     record = tx.changesets.get(number)
-    if record is None or (actor.sees_only_own and record.actor != actor.id):
+    if record is None or not may_see(actor, record):
         raise NotFound(f"there is no changeset {number}")
     return record

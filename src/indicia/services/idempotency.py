@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from indicia.domain.access import Actor
-from indicia.domain.errors import Conflict, InvalidInput, Problem
+from indicia.domain.errors import Conflict, InvalidInput, Problem, Unavailable
+from indicia.services.nodes import Node
 from indicia.store.database import Database, Transaction
 from indicia.store.idempotency import Answer
 from indicia.store.joined import Joined
@@ -41,16 +42,24 @@ class Reply(NamedTuple):
 Work = Callable[[Database], Reply]
 
 
-def once(database: Database, asked: Asked, work: Work, *, now: datetime, changes: bool = True) -> Reply:
+def once(
+    database: Database, asked: Asked, work: Work, *, now: datetime, changes: bool = True, node: Node | None = None
+) -> Reply:
     """Return what *work* answers, or what it answered to the same request before; kept for a day.
 
     Where *work* *changes* anything, its changes and its answer are one transaction, so that nobody is told of a
     change that was not made, and no change is made twice, wherever the process dies. Without it the answer is
     kept afterwards, so that a long dry run holds up no writer. What failed is not kept and may be tried again.
 
+    *node* is this process: by it others know whether somebody still works on a request, whichever it came to.
+
     Raises `InvalidInput` where another request came under the key, `Conflict` while the same one is under way.
     """
-    answer = _begin(database, asked, now)
+    try:
+        answer = _begin(database, asked, now, node)
+    except Unavailable:
+        _release(database, asked, now, node)  # nobody can say whether the key was claimed
+        raise
     if answer is not None:
         return answer
     answered = False
@@ -59,18 +68,33 @@ def once(database: Database, asked: Asked, work: Work, *, now: datetime, changes
             with database.transaction() as tx:
                 _still_ours(tx, asked, now)
                 reply = work(Joined(tx))
-                answered = _keep(tx, asked, reply)
+                kept = _keep(tx, asked, reply)
         else:
             reply = work(database)
             with database.transaction() as tx:
                 _still_ours(tx, asked, now)
-                answered = _keep(tx, asked, reply)
+                kept = _keep(tx, asked, reply)
+        answered = kept  # not before it is committed
     finally:
         if not answered:
-            with database.transaction() as tx:
-                if _is_ours(tx, asked, now):
-                    tx.idempotency_keys.release(asked.actor.id, asked.key)
+            _release(database, asked, now, node)
     return reply
+
+
+def _release(database: Database, asked: Asked, now: datetime, node: Node | None) -> None:
+    """Free the key of a request that did nothing; where the database is away, as soon as it is back."""
+
+    def release() -> None:
+        with database.transaction() as tx:
+            if _is_ours(tx, asked, now):
+                tx.idempotency_keys.release(asked.actor.id, asked.key)
+
+    try:
+        release()
+    except Unavailable:
+        if node is None:
+            raise
+        node.when_possible(release)
 
 
 def as_one(database: Database, work: Work) -> Reply:
@@ -79,26 +103,37 @@ def as_one(database: Database, work: Work) -> Reply:
         return work(Joined(tx))
 
 
-def _begin(database: Database, asked: Asked, now: datetime) -> Reply | None:
+def _begin(database: Database, asked: Asked, now: datetime, node: Node | None) -> Reply | None:
     """Return the answer that was given before, or take note that the request is under way."""
     with database.snapshot() as tx:  # waits for no writer, as most repetitions need not
-        found = tx.idempotency_keys.get(asked.actor.id, asked.key)
-        if found is not None and not _may_begin(found, now):
-            return _given_before(found, asked)
+        before = tx.idempotency_keys.get(asked.actor.id, asked.key)
+    dead = _is_abandoned(before, node)
+    if before is not None and not _may_begin(before, now, dead=dead):
+        return _given_before(before, asked)
+    if node is not None:
+        node.show()
     with database.transaction() as tx:
         tx.idempotency_keys.forget_before(now - KEPT)
         found = tx.idempotency_keys.get(asked.actor.id, asked.key)
-        if found is not None and not _may_begin(found, now):
+        if found is not None and not _may_begin(found, now, dead=dead and found == before):
             return _given_before(found, asked)
         if found is not None:
             tx.idempotency_keys.release(asked.actor.id, asked.key)
-        tx.idempotency_keys.claim(asked.actor.id, asked.key, asked.request_sha256, now)
+        claimant = None if node is None else node.id
+        tx.idempotency_keys.claim(asked.actor.id, asked.key, asked.request_sha256, now, claimant)
     return None
 
 
-def _may_begin(found: Answer, now: datetime) -> bool:
-    """Return whether what is known of a key is no reason not to begin: too old, or never answered."""
-    return found.at <= now - (PRESUMED_DEAD if found.status is None else KEPT)
+def _is_abandoned(found: Answer | None, node: Node | None) -> bool:
+    """Return whether the process that worked on a request is no more."""
+    if found is None or found.status is not None or found.node is None or node is None:
+        return False
+    return not node.is_alive(found.node)
+
+
+def _may_begin(found: Answer, now: datetime, *, dead: bool) -> bool:
+    """Return whether what is known of a key is no reason not to begin: too old, or never to be answered."""
+    return dead or found.at <= now - (PRESUMED_DEAD if found.status is None else KEPT)
 
 
 def _given_before(found: Answer, asked: Asked) -> Reply:

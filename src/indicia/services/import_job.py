@@ -42,6 +42,8 @@ class State(StrEnum):
 
 
 UNDER_WAY: Final = (State.PLANNING, State.APPLYING)
+#: What may be planned again: everything but what is done; what is under way only where its process is gone.
+_IDLE: Final = (State.PLANNED, State.REFUSED, State.CANCELLED, State.FAILED, *UNDER_WAY)
 
 
 class Phase(StrEnum):
@@ -253,3 +255,8 @@ def job_of(record: ImportJobRecord, progress: Progress | None, *, interrupted: b
     """Return the import that *record* keeps."""
     state = State.INTERRUPTED if interrupted else State(record.state)
     return Job(record, state, Wish.of(record.options), progress if state in UNDER_WAY else None, kept)
+
+
+def idle(job: Job) -> list[str]:
+    """Return the state in which *job* was seen, none where nothing can be begun with it: it has to be in that still."""
+    return [job.record.state] if job.record.state in _IDLE else []

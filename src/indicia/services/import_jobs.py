@@ -11,21 +11,24 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, Final
 
-from indicia.domain.access import Actor, Permission, require
+from indicia.domain.access import Actor, Permission, require_unlimited
 from indicia.domain.circumstances import Circumstances
 from indicia.domain.draft import COLUMN_NAMES
 from indicia.domain.errors import Conflict, IndiciaError, InvalidInput, NotFound, Problem, Unavailable
 from indicia.domain.guard import Guard
 from indicia.domain.rules import Strictness
 from indicia.services import planned_imports
+from indicia.services.drafting import nameable
 from indicia.services.import_correcting import Correction, write_corrected
 from indicia.services.import_detecting import HEAD_BYTES, detect
 from indicia.services.import_findings import Findings
-from indicia.services.import_job import UNDER_WAY, Job, Phase, Progress, State, Wish, job_of
+from indicia.services.import_job import UNDER_WAY, Job, Phase, Progress, State, Wish, idle, job_of
 from indicia.services.import_report import ImportReport
 from indicia.services.import_running import Ear, Run, Stopped
+from indicia.services.import_sharing import Owned, Sharing
+from indicia.services.nodes import Node
 from indicia.services.planned_imports import Decided
-from indicia.services.writing import Policy
+from indicia.services.policy import Policy
 from indicia.store.database import Database
 from indicia.store.import_jobs import ImportJobRecord
 from indicia.store.joined import Joined
@@ -36,8 +39,6 @@ THREADS: Final = 2
 MOST_WAITING: Final = 100
 JOBS_ARE_KEPT: Final = timedelta(days=30)
 _NAME_CHARACTERS: Final = 200
-#: What may be planned again: everything but what is under way, and what is done.
-_IDLE: Final = (State.PLANNED, State.REFUSED, State.CANCELLED, State.FAILED, State.PLANNING, State.APPLYING)
 
 _UNFORESEEN: Final = "something went wrong that nobody foresaw; nothing was changed, and the server's log says more"
 
@@ -47,41 +48,46 @@ _log = logging.getLogger(__name__)
 class ImportJobs:
     """The imports of one process. Each change of state is committed; what is only progress is held in memory.
 
-    A job that another process had under way, and did not end, is shown as interrupted: nothing of it was written, for
-    an import is one transaction, and it can be begun again.
+    What another process has under way is shown with what that said last, and can be stopped. Where that process is no
+    more it is shown as interrupted: nothing was written, for an import is one transaction, and it can be begun again.
     """
 
-    def __init__(self, database: Database, guard: Guard, policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, guard: Guard, policy: Policy, clock: Callable[[], datetime], node: Node
+    ) -> None:
         self._database = database
         self._guard = guard
         self._policy = policy
         self._clock = clock
-        self._owner = secrets.token_hex(16)
+        self._node = node
+        self._owner = node.id
         self._lock = threading.Lock()
         self._running: dict[str, Run] = {}
+        self._sharing = Sharing(database, node, self._running)
         self._pool: ThreadPoolExecutor | None = None
         self._closed = False
 
     # -- looking --------------------------------------------------------------------------------------------------
 
     def get(self, job_id: str, *, actor: Actor) -> Job:
-        """Return one import; `NotFound` where there is none (any more)."""
-        require(actor, Permission.TI_READ_WRITE_ALL)
+        """Return one import; `NotFound` where there is none (any more), or it is not for this actor to see."""
+        require_unlimited(actor, Permission.INDICATORS_READ)
         progress = self.progress_of(job_id)  # looked at first: what ends meanwhile has its end in the database
         with self._database.snapshot() as tx:
             record = tx.import_jobs.get(job_id)
             kept = record is not None and tx.imports.has_body(job_id)
-        if record is None:
+        if record is None or not (actor.sees_all or record.actor == actor.id):
             raise NotFound(f"there is no import {job_id[:100]}; they are kept for {JOBS_ARE_KEPT.days} days")
         return self._shown(record, progress, kept=kept)
 
     def newest(self, *, actor: Actor, limit: int = 50) -> list[Job]:
-        """Return the newest imports, the newest first."""
-        require(actor, Permission.TI_READ_WRITE_ALL)
+        """Return the newest imports, the newest first; to whoever is limited to device groups only its own."""
+        require_unlimited(actor, Permission.INDICATORS_READ)
         running = {job_id: run.progress for job_id, run in list(self._running.items())}
         with self._database.snapshot() as tx:
             records = tx.import_jobs.newest(limit)
-        return [self._shown(record, running.get(record.id), kept=False) for record in records]
+        own = [record for record in records if actor.sees_all or record.actor == actor.id]
+        return [self._shown(record, running.get(record.id), kept=False) for record in own]
 
     def progress_of(self, job_id: str) -> Progress | None:
         """Return how far an import has got that is under way here, None for any other; reads nothing."""
@@ -96,14 +102,20 @@ class ImportJobs:
         return job_id not in self._running
 
     def _shown(self, record: ImportJobRecord, progress: Progress | None, *, kept: bool) -> Job:
-        left = record.state in UNDER_WAY and (record.owner != self._owner or progress is None)
+        progress = progress if record.owner == self._owner else self._sharing.of_another(record)
+        left = record.state in UNDER_WAY and progress is None
         return job_of(record, progress, interrupted=left, kept=kept)
+
+    @staticmethod
+    def require_may_begin(actor: Actor) -> None:
+        """Raise `Forbidden` where *actor* may begin no import: asked before a file of any length is read."""
+        require_unlimited(actor, Permission.INDICATORS_WRITE)
 
     # -- asking for work ------------------------------------------------------------------------------------------
 
     def start(self, name: str, stream: BinaryIO, wish: Wish, *, actor: Actor) -> Job:
         """Keep the file that *stream* is, which can be read twice, and plan its import; nothing is changed by that."""
-        require(actor, Permission.TI_READ_WRITE_ALL)
+        require_unlimited(actor, Permission.INDICATORS_WRITE)
         self._check_room()
         now = self._clock()
         size = stream.seek(0, 2)
@@ -140,6 +152,7 @@ class ImportJobs:
         self, job_id: str, *, actor: Actor, wish: Wish | None = None, correction: Correction | None = None
     ) -> Job:
         """Plan a kept file once more: with other options, or after a correction in it."""
+        require_unlimited(actor, Permission.INDICATORS_WRITE)
         job = self.get(job_id, actor=actor)
         self._check_free(job)
         if not job.kept:
@@ -147,15 +160,9 @@ class ImportJobs:
         self._check_room()
         with planned_imports.body_of(self._database, job_id) as body:
             wish = (wish or job.wish).for_file(detect(body.read(HEAD_BYTES)))
-        now = self._clock()
-        moved: dict[str, Any] = {
-            "state": State.PLANNING,
-            "state_at": now,
-            "owner": self._owner,
-            "options": wish.as_dict(),
-        }
+        moved = self._begun(State.PLANNING, wish)
         with self._database.transaction() as tx:
-            if not tx.import_jobs.move(job_id, among=_IDLE, **moved):
+            if not tx.import_jobs.move(job_id, among=idle(job), held_by=job.record.owner, **moved):
                 raise Conflict("this import is done already, or somebody else began something with it")
         record = job.record._replace(**moved)
         self._submit(record, lambda run: self._plan(job_id, job.name, wish, run, actor, correction))
@@ -163,6 +170,7 @@ class ImportJobs:
 
     def apply(self, job_id: str, *, plan: str, skip_bad_rows: bool, reason: str | None, actor: Actor) -> Job:
         """Apply what was shown: *plan* is the digest of it, and where there is another plan by now it is `Conflict`."""
+        require_unlimited(actor, Permission.INDICATORS_WRITE)
         job = self.get(job_id, actor=actor)
         self._check_free(job)
         if job.state is not State.PLANNED or job.plan != plan:
@@ -172,13 +180,7 @@ class ImportJobs:
             raise InvalidInput([Problem("refused-rows", message, "on_error")])
         self._check_room()
         wish = job.wish._replace(skip_bad_rows=skip_bad_rows, reason=reason)
-        now = self._clock()
-        moved: dict[str, Any] = {
-            "state": State.APPLYING,
-            "state_at": now,
-            "owner": self._owner,
-            "options": wish.as_dict(),
-        }
+        moved = self._begun(State.APPLYING, wish)
         with self._database.transaction() as tx:
             if not tx.import_jobs.move(job_id, among=[State.PLANNED], **moved):
                 raise Conflict("somebody else began something with this import; look at it again")
@@ -188,14 +190,18 @@ class ImportJobs:
 
     def stop(self, job_id: str, *, actor: Actor) -> Job:
         """Stop an import that is under way, or give up one that waits to be applied; nothing of it is written."""
+        require_unlimited(actor, Permission.INDICATORS_WRITE)
         job = self.get(job_id, actor=actor)
         run = self._running.get(job_id)
         if run is not None:
             run.stop.set()
             return job
+        if job.under_way:
+            self._sharing.ask_to_stop(job.record, self._clock())
+            return job
         values: dict[str, Any] = {"state": State.CANCELLED, "state_at": self._clock(), "owner": None}
         with self._database.transaction() as tx:
-            if not tx.import_jobs.move(job_id, among=_IDLE, **values):
+            if not tx.import_jobs.move(job_id, among=idle(job), held_by=job.record.owner, **values):
                 raise Conflict("this import is done already; undo it where that is wanted")
         return self.get(job_id, actor=actor)
 
@@ -210,13 +216,19 @@ class ImportJobs:
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
 
+    def _begun(self, state: State, wish: Wish) -> dict[str, Any]:
+        """Return what is kept of a job that this process begins to work on."""
+        mine = {"state": state, "state_at": self._clock(), "owner": self._owner, "options": wish.as_dict()}
+        return {**mine, "progress": None, "stop_asked_at": None}
+
     def _check_free(self, job: Job) -> None:
-        if job.id in self._running:
+        if job.id in self._running or job.under_way:
             raise Conflict("this import is under way; wait until it is done, or stop it")
         if job.state is State.APPLIED:
             raise Conflict("this import is done already; undo it where that is wanted")
 
     def _check_room(self) -> None:
+        self._node.show()
         if len(self._running) >= MOST_WAITING:
             raise Unavailable(f"{MOST_WAITING} imports are waiting already; try again when some are done")
 
@@ -277,21 +289,21 @@ class ImportJobs:
     def _plan(
         self, job_id: str, name: str, wish: Wish, run: Run, actor: Actor, correction: Correction | None = None
     ) -> None:
-        began = self._clock()
+        began, database = self._clock(), Owned(self._database, job_id, self._owner)
         if correction is not None:
             run.progress = run.progress._replace(phase=Phase.CORRECTING)
-            self._correct(job_id, wish, correction, run)
+            self._correct(database, job_id, wish, correction, run)
         ear = Ear(run, Phase.PLANNING, self._clock)
         try:
-            with self._database.transaction() as tx:
+            with database.transaction() as tx:
                 tx.import_jobs.forget_findings(job_id)
-            faults = wish.faults(self._circumstances(wish, began))
+            faults = wish.faults(self._circumstances(wish, actor, began))
             if faults:
                 report = ImportReport(fatal=True)
                 report.problems.extend(faults)
             else:
                 report = planned_imports.plan_kept(
-                    self._database,
+                    database,
                     job_id,
                     name,
                     wish.options(began),
@@ -302,21 +314,24 @@ class ImportJobs:
                     policy=self._policy,
                 )
             with report.problems:
-                summary = self._summary(job_id, report, ear, began)
+                summary = self._summary(database, job_id, report, ear, began)
         finally:
             ear.close()
         state = State.REFUSED if report.fatal else State.PLANNED
         values: dict[str, Any] = {"state": state, "state_at": self._clock(), "owner": None, "summary": summary}
-        with self._database.transaction() as tx:
+        with database.transaction() as tx:
             tx.import_jobs.move(job_id, among=[State.PLANNING], held_by=self._owner, **values)
 
-    def _circumstances(self, wish: Wish, now: datetime) -> Circumstances:
+    def _circumstances(self, wish: Wish, actor: Actor, now: datetime) -> Circumstances:
         with self._database.snapshot() as tx:
-            groups = frozenset(group.name for group in tx.groups.all())
+            groups = nameable(tx, actor)
         strictness = Strictness.STRICT if wish.strict else Strictness.NATIVE
-        return Circumstances(now, self._guard, groups, strictness, COLUMN_NAMES)
+        may_release = actor.may(Permission.INDICATORS_RELEASE)
+        return Circumstances(now, self._guard, groups, strictness, COLUMN_NAMES, may_release=may_release)
 
-    def _summary(self, job_id: str, report: ImportReport, ear: Findings, began: datetime) -> dict[str, Any]:
+    def _summary(
+        self, database: Database, job_id: str, report: ImportReport, ear: Findings, began: datetime
+    ) -> dict[str, Any]:
         names = ("rows", "created", "updated", "unchanged", "refused", "held", "conflicts")
         return {
             **{name: report.total(name) for name in names},
@@ -324,19 +339,20 @@ class ImportJobs:
             if report.fatal
             else [],
             "plan": report.plan_digest.hex(),
-            **ear.keep(self._database, job_id, report),
+            "takes_two": [reason._asdict() for reason in report.takes_two],
+            **ear.keep(database, job_id, report),
             "planned_in": (self._clock() - began).total_seconds(),
         }
 
-    def _correct(self, job_id: str, wish: Wish, correction: Correction, run: Run) -> None:
+    def _correct(self, database: Database, job_id: str, wish: Wish, correction: Correction, run: Run) -> None:
         with tempfile.TemporaryFile() as mended:
-            with planned_imports.body_of(self._database, job_id) as body:
-                write_corrected(self._database, job_id, body, wish.format, correction, mended)
+            with planned_imports.body_of(database, job_id) as body:
+                write_corrected(database, job_id, body, wish.format, correction, mended)
             if run.stop.is_set():
                 raise Stopped
             size = mended.tell()
             mended.seek(0)
-            with self._database.transaction() as tx:
+            with database.transaction() as tx:
                 tx.imports.change_body(job_id, mended)
                 tx.import_jobs.move(job_id, among=[State.PLANNING], held_by=self._owner, size=size)
         run.progress = run.progress._replace(size=size)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from indicia.domain.approval import Reason
 from indicia.domain.changes import Step
 from indicia.domain.errors import Problem
 from indicia.importers.parsed import Refusal
@@ -53,6 +54,7 @@ class ImportReport:
     applied: bool = False
     changeset: int | None = None
     plan_digest: bytes = b""
+    takes_two: tuple[Reason, ...] = ()
 
     def total(self, name: str) -> int:
         """Return the sum of one count over all files."""

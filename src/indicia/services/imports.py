@@ -25,9 +25,11 @@ from indicia.importers.ndjson import NdJson
 from indicia.importers.parsed import Parsed, Refusal
 from indicia.importers.text_list import TextList
 from indicia.services.ahead import may_read_apart, read_ahead, read_apart
+from indicia.services.drafting import nameable
 from indicia.services.import_report import FileReport, ImportReport, Listener
 from indicia.services.packing import Batch, pack, unpack
-from indicia.services.writing import NO_POLICY, Policy, Writing
+from indicia.services.policy import NO_POLICY, Policy
+from indicia.services.writing import Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database
 from indicia.store.rows import Encoder, Row
@@ -111,19 +113,19 @@ def import_indicators(
     With *expected_plan* nothing is written either where the plan has become another one: `Conflict`; nor where more
     indicators would be active afterwards than *policy* allows, which is reported.
     """
-    require(actor, Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
+    require(actor, Permission.INDICATORS_WRITE)
     report = ImportReport()
     hear = listener or Listener()
     column = options.names["value"]
     if options.dry_run:
         with database.snapshot() as tx:
             writing = Writing(tx, actor, now, column=column, digested=True, policy=policy)
-            _run(writing, sources, options, guard, hear, report)
+            _run(writing, sources, options, actor, guard, hear, report)
         return report
     try:
         with database.transaction() as tx:
             writing = Writing(tx, actor, now, column=column, digested=expected_plan is not None, policy=policy)
-            _run(writing, sources, options, guard, hear, report)
+            _run(writing, sources, options, actor, guard, hear, report)
             if report.fatal or (report.must_stop and not options.skip_bad_rows):
                 raise _Stopped
             if expected_plan is not None and expected_plan != report.plan_digest:
@@ -141,6 +143,7 @@ def _run(
     writing: Writing,
     sources: Sequence[Source],
     options: Options,
+    actor: Actor,
     guard: Guard,
     hear: Listener,
     report: ImportReport,
@@ -149,9 +152,10 @@ def _run(
         Circumstances(
             now=writing.now,
             guard=guard,
-            groups=frozenset(group.name for group in writing.tx.groups.all()),
+            groups=nameable(writing.tx, actor),
             strictness=Strictness.STRICT if options.strict else Strictness.NATIVE,
             names=options.names,
+            may_release=actor.may(Permission.INDICATORS_RELEASE),
         )
     )
     importer = options.importer()
@@ -169,6 +173,7 @@ def _run(
         report.problems.extend([excess])
         report.fatal = True
     report.plan_digest = writing.plan_digest
+    report.takes_two = writing.takes_two
 
 
 def _encoded(batches: Iterator[Parsed]) -> Iterator[Batch]:

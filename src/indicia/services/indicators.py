@@ -9,21 +9,22 @@ from datetime import datetime
 
 from indicia.domain.access import Actor, Permission, require
 from indicia.domain.changes import Outcome
-from indicia.domain.checker import Checked, Checker
-from indicia.domain.circumstances import Circumstances
-from indicia.domain.draft import PROPERTY_NAMES, Draft
+from indicia.domain.checker import Checked
+from indicia.domain.draft import Draft
 from indicia.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem
 from indicia.domain.guard import Guard
 from indicia.domain.indicator import Indicator, Status, StoredIndicator
 from indicia.domain.query import OrderBy, Query
 from indicia.domain.rules import Strictness
+from indicia.domain.sight import exists_for, in_sight_of, outside, owner_for, require_reach
 from indicia.services.conflicts import resolved
-from indicia.services.writing import NO_POLICY, Placed, Policy, Writing
+from indicia.services.drafting import checked_edit, checker_for
+from indicia.services.policy import NO_POLICY, Policy
+from indicia.services.writing import Placed, Writing
 from indicia.store.changesets import Header
 from indicia.store.database import Database, Transaction
 from indicia.store.selection import Selection
 
-_ANY = (Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
 #: The code of the problem in a `Conflict` about a version that is not the current one any more.
 STALE = "stale-version"
 
@@ -72,7 +73,7 @@ def list_indicators(
     before: int | None = None,
 ) -> Page:
     """Return a page of the indicators that *actor* may see, live at *now* (SPEC 9.19)."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         selection = selection_of(tx, wanted, actor, now)
         items = tx.indicators.select(selection, limit=limit + 1, offset=offset, after=after, before=before)
@@ -83,7 +84,7 @@ def count_indicators(
     database: Database, wanted: Wanted, *, actor: Actor, now: datetime, most: int | None = None
 ) -> int:
     """Return how many indicators match, counting no further than *most*."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         return tx.indicators.count(selection_of(tx, wanted, actor, now), most=most)
 
@@ -93,7 +94,7 @@ def stream_indicators(
     database: Database, wanted: Wanted, *, actor: Actor, now: datetime
 ) -> Iterator[tuple[Iterator[StoredIndicator], dict[str, str]]]:
     """Give all indicators that match, as of one moment and in bounded memory, and the numbers of device groups."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         selection = selection_of(tx, wanted, actor, now)
         yield tx.indicators.stream(selection), dict(selection.group_ids)
@@ -103,7 +104,7 @@ def show_indicator(
     database: Database, number: int, *, actor: Actor, now: datetime
 ) -> tuple[StoredIndicator, dict[str, str]]:
     """Return indicator *number* and the numbers of device groups; `NotFound` where it is none, expired or not seen."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         return _visible(tx, number, actor, now), group_ids_in(tx)
 
@@ -113,8 +114,8 @@ def selection_of(tx: Transaction, wanted: Wanted, actor: Actor, now: datetime) -
     changeset, moment = as_of(tx, wanted.at, now)
     return Selection(
         now=moment,
-        query=resolved(tx, wanted.query, moment, past=changeset is not None),
-        owner=actor.id if actor.sees_only_own else None,
+        query=in_sight_of(actor, resolved(tx, wanted.query, moment, groups=actor.groups, past=changeset is not None)),
+        owner=owner_for(actor),
         changeset=changeset,
         include_expired=wanted.include_expired,
         order_by=wanted.order_by,
@@ -147,22 +148,16 @@ def _visible(tx: Transaction, number: int, actor: Actor, now: datetime) -> Store
 
 
 def _is_visible(stored: StoredIndicator, actor: Actor, now: datetime) -> bool:
-    hidden = actor.sees_only_own and stored.created_by != actor.id
-    return not hidden and not stored.indicator.is_expired(now)
+    return exists_for(actor, stored) and not stored.indicator.is_expired(now)
 
 
-def _stale(stored: StoredIndicator) -> Conflict:
+def stale(stored: StoredIndicator) -> Conflict:
+    """Return the outcome where *stored* is not in the version any more that somebody read."""
     message = f"indicator {stored.id} was changed by changeset {stored.began} since you read it; read it again"
     return Conflict(message, [Problem(STALE, message, value=str(stored.id))])
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
-
-
-def checker_for(tx: Transaction, guard: Guard, now: datetime, strictness: Strictness = Strictness.NATIVE) -> Checker:
-    """Return the checker of drafts that come with the property names of the API."""
-    groups = frozenset(group.name for group in tx.groups.all())
-    return Checker(Circumstances(now, guard, groups, strictness, PROPERTY_NAMES))
 
 
 def submit(
@@ -185,9 +180,9 @@ def submit(
     already is refused. All that is written is one changeset; where more indicators would be active after it than
     *policy* allows, nothing is written: `InvalidInput`.
     """
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_WRITE)
     with database.snapshot() if dry_run else database.transaction() as tx:
-        checker = checker_for(tx, guard, now, strictness)
+        checker = checker_for(tx, actor, guard, now, strictness)
         checked = [checker.check(draft) for draft in drafts]
         for position, problems in enumerate(known_problems):
             if problems:
@@ -229,23 +224,27 @@ def edit(
     version: int | None = None,
     reason: str | None = None,
     dry_run: bool = False,
+    policy: Policy = NO_POLICY,
 ) -> Written:
     """Give indicator *number* what *change* makes of it, its action and value included (SPEC 9.1).
 
     ``version`` is the changeset that the caller saw it begin with: `Conflict` where it has changed since.
     """
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_WRITE)
     with database.snapshot() if dry_run else database.transaction() as tx:
         stored = _visible(tx, number, actor, now)
         if version is not None and version != stored.began:
-            raise _stale(stored)
+            raise stale(stored)
+        require_reach(actor, stored)
         draft, faults = change(stored)
-        checked = checker_for(tx, guard, now).check(_without_old_release(stored, draft))
+        checked = checked_edit(tx, stored, _without_old_release(stored, draft), actor, guard, now)
         problems = (*faults, *checked.problems)
         if checked.indicator is None or any(not problem.warning for problem in faults):
             raise InvalidInput([problem for problem in problems if not problem.warning])
         indicator = checked.indicator
-        writing = Writing(tx, actor, now)
+        if (problem := outside(actor, indicator.rbac_group_names)) is not None:
+            raise Forbidden(problem.message, [problem])
+        writing = Writing(tx, actor, now, policy=policy)
         if not writing.replace(stored, indicator):
             return Written(Outcome.UNCHANGED, stored, tuple(problems))
         record = writing.finish(Header(actor, "edit", now, reason))
@@ -255,16 +254,24 @@ def edit(
 
 
 def release(
-    database: Database, numbers: Sequence[int], *, actor: Actor, now: datetime, reason: str
+    database: Database,
+    numbers: Sequence[int],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    dry_run: bool = False,
+    policy: Policy = NO_POLICY,
 ) -> list[StoredIndicator]:
     """Enforce indicators that the guard holds, for a recorded *reason* (SPEC 9.21); all or none."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_RELEASE)
     if not reason.strip():
         raise InvalidInput([Problem("missing", "a release needs a reason: it is kept with the indicator", "reason")])
-    with database.transaction() as tx:
-        writing = Writing(tx, actor, now)
-        for number in numbers:
+    with database.snapshot() if dry_run else database.transaction() as tx:
+        writing = Writing(tx, actor, now, policy=policy)
+        for number in dict.fromkeys(numbers):
             stored = _visible(tx, number, actor, now)
+            require_reach(actor, stored)
             indicator = stored.indicator
             if indicator.status is not Status.HELD:
                 raise Conflict(f"indicator {number} is not held")
@@ -287,45 +294,61 @@ def delete(
     version: int | None = None,
     dry_run: bool = False,
     name_others: bool = False,
+    policy: Policy = NO_POLICY,
 ) -> list[StoredIndicator]:
     """Delete indicators, all or none (SPEC 9.25); return what they were. `NotFound` names every unknown one.
 
-    Those that the actor may not see are unknown too, or with *name_others* `Forbidden` says so (SPEC 5.3).
+    Those that the actor may not see are unknown too, or with *name_others* `Forbidden` says so of what another client
+    created (SPEC 5.3). `Forbidden` too where one that it sees reaches past its device groups.
     """
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_WRITE)
     wanted = list(dict.fromkeys(numbers))
     with database.snapshot() if dry_run else database.transaction() as tx:
         there = {
             number: each for number, each in tx.indicators.get(wanted).items() if not each.indicator.is_expired(now)
         }
         found = {number: each for number, each in there.items() if _is_visible(each, actor, now)}
-        others = [number for number in there if number not in found]
+        others = [number for number, each in there.items() if number not in found and _is_others(each, actor)]
         if name_others and others and len(there) == len(wanted):
             raise Forbidden(f"another client created indicator {', '.join(map(str, others[:50]))}")
         unknown = [number for number in wanted if number not in found]
         if unknown:
             raise NotFound(f"there is no indicator {', '.join(map(str, unknown[:50]))}; nothing was deleted")
+        require_reach(actor, *found.values())
         for each in found.values():
             if version is not None and version != each.began:
-                raise _stale(each)
-        writing = Writing(tx, actor, now)
-        writing.delete(wanted)
+                raise stale(each)
+        writing = Writing(tx, actor, now, policy=policy)
+        writing.delete([found[number] for number in wanted])
         writing.finish(Header(actor, "delete", now, reason))
         return [found[number] for number in wanted]
 
 
 def delete_matching(
-    database: Database, wanted: Wanted, *, actor: Actor, now: datetime, reason: str | None = None, dry_run: bool = False
+    database: Database,
+    wanted: Wanted,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+    dry_run: bool = False,
+    policy: Policy = NO_POLICY,
 ) -> int:
     """Delete every indicator that matches, as one changeset; return how many."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_WRITE)
     with database.snapshot() if dry_run else database.transaction() as tx:
-        writing = Writing(tx, actor, now)
+        writing = Writing(tx, actor, now, policy=policy)
         selection = selection_of(tx, wanted, actor, now)
-        if dry_run:
+        if dry_run and actor.groups is None and policy.review is None:
             return tx.indicators.count(selection)
-        while numbers := [stored.id for stored in tx.indicators.select(selection, limit=5_000)]:
-            writing.delete(numbers)
+        after, there = 0, 0
+        while found := tx.indicators.select(selection, limit=5_000, after=after):
+            require_reach(actor, *found)
+            after, there = found[-1].id, there + len(found)
+            if not dry_run or policy.review is not None:
+                writing.delete(found)
+        if dry_run:
+            return there
         writing.finish(Header(actor, "delete", now, reason))
         return writing.deleted
 
@@ -349,6 +372,11 @@ def draft_from(stored: Indicator) -> Draft:
         stored.application,
         *stored.extras,
     )
+
+
+def _is_others(stored: StoredIndicator, actor: Actor) -> bool:
+    """Return whether *stored* would exist for *actor* had it created it."""
+    return actor.sees_only_own and stored.created_by != actor.id and actor.sees(stored.indicator.rbac_group_names)
 
 
 def _without_old_release(stored: StoredIndicator, draft: Draft) -> Draft:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from indicia.domain.access import Actor, Permission, require
+from indicia.domain.access import Actor, Permission, require_unlimited
 from indicia.domain.indicator import Action, Status
 from indicia.domain.observable import ObservableType
 from indicia.domain.search_times import SOON
 from indicia.services import history
 from indicia.services.census import Census
 from indicia.services.history import Line, Sought
-from indicia.store.activity import Day, daily, expiring
+from indicia.store.activity import Day, expiring
 from indicia.store.database import Database, Transaction
 
 __all__ = ["DAYS", "EXPIRING_DAYS", "Day", "Overview", "TypeCounts", "overview"]
@@ -62,14 +62,14 @@ class Overview:
 
 
 def overview(database: Database, census: Census, *, actor: Actor, now: datetime) -> Overview:
-    """Return the numbers as of *now*."""
-    require(actor, Permission.TI_READ_WRITE_ALL)
+    """Return the numbers as of *now*, of what exists for *actor*."""
+    require_unlimited(actor, Permission.INDICATORS_READ)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     since = today - timedelta(days=DAYS - 1)
     with database.snapshot() as tx:
-        types, waiting = _counts(tx, census, now)
-        soon = expiring(tx.connection, now, now + SOON)
-        kept = {day.begins: day for day in daily(tx.connection, since)}
+        types, waiting = _counts(tx, census, actor, now)
+        soon = expiring(tx.connection, now, now + SOON, actor.groups)
+        kept = {day.begins: day for day in census.days(tx, since, actor.groups)}
     begins = [since + timedelta(days=number) for number in range(DAYS)]
     days = tuple(kept.get(each, Day(each, 0, 0, 0, 0)) for each in begins)
     recent = history.find(database, Sought(), actor=actor, limit=_RECENT).lines
@@ -85,9 +85,9 @@ def overview(database: Database, census: Census, *, actor: Actor, now: datetime)
     )
 
 
-def _counts(tx: Transaction, census: Census, now: datetime) -> tuple[tuple[TypeCounts, ...], int]:
+def _counts(tx: Transaction, census: Census, actor: Actor, now: datetime) -> tuple[tuple[TypeCounts, ...], int]:
     """Return how many active indicators there are of each type that has any, and how many wait for a release."""
-    counted = census.counts(tx, now)
+    counted = census.counts_for(tx, actor, now)
     by_type: dict[ObservableType, dict[Action, int]] = {kind: {} for kind in ObservableType}
     for (kind, action, status), number in counted.by_type_action_status.items():
         if status is Status.ACTIVE:

@@ -6,14 +6,16 @@ import hashlib
 import secrets
 import unicodedata
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from indicia.domain.access import Actor, Permission, Source, require
+from indicia.domain.access import Actor, Permission, Role, Source, require
 from indicia.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, Unavailable
 from indicia.domain.passwords import password_problem
 from indicia.services.passwords import Passwords
+from indicia.services.standings import is_seen, keep_an_administrator, known_groups, require_power, standing_as_dict
 from indicia.services.writing import record_event
 from indicia.store.changesets import Header
 from indicia.store.database import Database, Transaction
@@ -39,8 +41,8 @@ class Invitation(NamedTuple):
 
 
 def actor_of(person: Person) -> Actor:
-    """Return the actor that *person* is in the portal; roles will say what each may do."""
-    return Actor(person.id, person.name, Source.PORTAL, frozenset({Permission.TI_READ_WRITE_ALL}))
+    """Return the actor that *person* is in the portal."""
+    return Actor(person.id, person.name, Source.PORTAL, person.role.permissions, person.groups)
 
 
 def is_anybody(database: Database) -> bool:
@@ -50,10 +52,17 @@ def is_anybody(database: Database) -> bool:
 
 
 def list_people(database: Database, *, actor: Actor) -> list[Person]:
-    """Return everybody, disabled ones included."""
-    require(actor, Permission.TI_READ_WRITE_ALL)
+    """Return everybody, disabled ones included; to who is limited to device groups, those within the same ones."""
+    require(actor, Permission.PEOPLE_WRITE)
     with database.snapshot() as tx:
-        return tx.people.all()
+        return [each for each in tx.people.all() if is_seen(actor, each)]
+
+
+def person_named(database: Database, name: str, *, actor: Actor) -> Person:
+    """Return the person called *name*, a disabled one too; `NotFound` where there is none that exists for *actor*."""
+    require(actor, Permission.PEOPLE_WRITE)
+    with database.snapshot() as tx:
+        return _managed(tx, name, actor)
 
 
 # -- links ------------------------------------------------------------------------------------------------------------
@@ -75,15 +84,29 @@ def one_time_link(database: Database, now: datetime) -> str | None:
     return token
 
 
-def add_person(database: Database, name: str, *, actor: Actor, now: datetime) -> Link:
-    """Make a person and the link by which they set their password; `Conflict` where the name is taken."""
-    require(actor, Permission.TI_READ_WRITE_ALL)
-    name, problems = _name(name)
+def add_person(
+    database: Database,
+    name: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    role: Role = Role.VIEWER,
+    groups: Collection[str] | None = None,
+) -> Link:
+    """Make a person and the link by which they set their password; `Conflict` where the name is taken.
+
+    *groups* are the device groups that they are limited to, None for no limit.
+    """
+    require(actor, Permission.PEOPLE_WRITE)
+    name, problems = checked_name(name)
     if problems:
         raise InvalidInput(problems)
     with database.transaction() as tx:
-        person = _add(tx, name, created_by=actor.id, now=now)
-        record_event(tx, Header(actor, "user.add", now), {"id": person.id, "name": person.name})
+        limits = None if groups is None else known_groups(tx, groups, actor)
+        require_power(actor, role, limits)
+        person = new_person(tx, name, role, limits, created_by=actor.id, now=now)
+        details = {"id": person.id, "name": person.name} | standing_as_dict(person)
+        record_event(tx, Header(actor, "user.add", now), details)
         return _link(tx, person, now)
 
 
@@ -92,9 +115,9 @@ def reset_link(database: Database, name: str, *, actor: Actor, now: datetime) ->
 
     The old password works until the link is used; a disabled person has to be enabled first.
     """
-    require(actor, Permission.TI_READ_WRITE_ALL)
+    require(actor, Permission.PEOPLE_WRITE)
     with database.transaction() as tx:
-        person = _named(tx, name)
+        person = _managed(tx, name, actor)
         if person.disabled_at is not None:
             raise Conflict(f"{person.name} is disabled; enable them first")
         record_event(tx, Header(actor, "user.reset", now), {"id": person.id, "name": person.name})
@@ -116,7 +139,7 @@ def accept(database: Database, token: str, name: str, password: str, *, password
         person = _invited(tx, token, now).person
     problems: list[Problem] = []
     if person is None:
-        name, problems = _name(name)
+        name, problems = checked_name(name)
     bad = password_problem(password, name if person is None else person.name)
     if problems or bad:
         raise InvalidInput([*problems, *([bad] if bad else [])])
@@ -125,7 +148,7 @@ def accept(database: Database, token: str, name: str, password: str, *, password
         person = _invited(tx, token, now).person
         first = person is None
         if person is None:
-            person = _add(tx, name, created_by="first-run", now=now)
+            person = new_person(tx, name, Role.ADMINISTRATOR, None, created_by="first-run", now=now)
         tx.people.set_password(person.id, made, now)
         tx.people.forget_links(None if first else person.id)
         tx.sessions.remove_of(person.id)
@@ -141,9 +164,11 @@ def check_password(database: Database, name: str, password: str, *, passwords: P
     """Return who signs in with *name* and *password*; `Forbidden` says not which is wrong, nor by its time."""
     with database.snapshot() as tx:
         person = tx.people.named(name_key(name))
-        stored = tx.people.password(person.id) if person is not None else None
+        # Asked of nobody, too: whether a name exists shall not be told by the time that it takes.
+        nobody = person.id if person is not None else ""
+        stored, refused = tx.people.password(nobody), tx.identities.is_refused(nobody)
     right = passwords.is_made_of(stored, password)
-    if person is None or stored is None or not right or person.disabled_at is not None:
+    if person is None or stored is None or not right or refused or person.disabled_at is not None:
         raise Forbidden("the name or the password is wrong")
     if passwords.are_stronger_than(stored):
         stronger = passwords.made_of(password)
@@ -175,13 +200,14 @@ def set_password(
 
 def disable_person(database: Database, name: str, *, actor: Actor, now: datetime) -> Person:
     """Let somebody sign in no more: every session and link of theirs ends with it."""
-    require(actor, Permission.TI_READ_WRITE_ALL)
+    require(actor, Permission.PEOPLE_WRITE)
     with database.transaction() as tx:
-        person = _named(tx, name)
+        person = _managed(tx, name, actor)
         if person.disabled_at is not None:
             raise Conflict(f"{person.name} is disabled already")
         if person.id == actor.id:
             raise Conflict("nobody disables themselves; ask somebody else to do it")
+        keep_an_administrator(tx, person)
         tx.people.disable(person.id, now)
         tx.people.forget_links(person.id)
         tx.sessions.remove_of(person.id)
@@ -191,9 +217,9 @@ def disable_person(database: Database, name: str, *, actor: Actor, now: datetime
 
 def enable_person(database: Database, name: str, *, actor: Actor, now: datetime) -> Person:
     """Let somebody who was disabled sign in again, with the password that they had."""
-    require(actor, Permission.TI_READ_WRITE_ALL)
+    require(actor, Permission.PEOPLE_WRITE)
     with database.transaction() as tx:
-        person = _named(tx, name)
+        person = _managed(tx, name, actor)
         if person.disabled_at is None:
             raise Conflict(f"{person.name} is not disabled")
         tx.people.disable(person.id, None)
@@ -214,7 +240,8 @@ def name_key(name: str) -> str:
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
-def _name(given: str) -> tuple[str, list[Problem]]:
+def checked_name(given: str) -> tuple[str, list[Problem]]:
+    """Return *given* as it is kept, and what is wrong with it."""
     name = unicodedata.normalize("NFC", given.strip())
     if 0 < len(name) <= NAME_CHARACTERS and name.isprintable():
         return name, []
@@ -222,21 +249,26 @@ def _name(given: str) -> tuple[str, list[Problem]]:
     return name, [Problem("invalid-name", message, "name", name[:200])]
 
 
-def _add(tx: Transaction, name: str, *, created_by: str, now: datetime) -> Person:
+def new_person(
+    tx: Transaction, name: str, role: Role, groups: frozenset[str] | None, *, created_by: str, now: datetime
+) -> Person:
+    """Make a person in *tx*, who cannot sign in yet; `Conflict` where the name is taken, or there are too many."""
     if tx.people.named(name_key(name)) is not None:
         message = f"there is somebody called {name} already"
         raise Conflict(message, [Problem("name-taken", message, "name", name)])
     if tx.people.count() >= MOST_PEOPLE:
         raise Conflict(f"there are {MOST_PEOPLE} people already, the most there may be")
-    person = Person(str(uuid.uuid4()), name, now, created_by)
+    person = Person(str(uuid.uuid4()), name, now, created_by, role=role, groups=groups)
     tx.people.add(person, name_key(name))
     return person
 
 
-def _named(tx: Transaction, name: str) -> Person:
+def _managed(tx: Transaction, name: str, actor: Actor) -> Person:
+    """Return the person called *name*; `Forbidden` where they may do more than *actor*, who could become them."""
     person = tx.people.named(name_key(name))
-    if person is None:
+    if person is None or not is_seen(actor, person):
         raise NotFound(f"there is nobody called {name[:100]!r}")
+    require_power(actor, person.role, person.groups)
     return person
 
 

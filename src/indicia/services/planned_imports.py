@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from io import BufferedReader, RawIOBase
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from indicia.domain.access import Actor
+from indicia.domain.access import Actor, Permission, require
 from indicia.domain.draft import Draft
 from indicia.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from indicia.domain.guard import Guard
 from indicia.services.import_report import ImportReport, Listener
 from indicia.services.imports import Format, Options, Source, import_indicators
-from indicia.services.writing import NO_POLICY, Policy
+from indicia.services.policy import NO_POLICY, Policy
 from indicia.store.database import Database
 from indicia.store.imports import PlannedImport
 
@@ -126,9 +126,10 @@ def _planned(
 
 def planned_import(database: Database, import_id: str, *, actor: Actor) -> PlannedImport:
     """Return the import that *actor* planned under *import_id*; `NotFound` where there is none (any more)."""
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         planned = tx.imports.get(import_id)
-    if planned is None or not planned.report or (planned.actor != actor.id and actor.sees_only_own):
+    if planned is None or not planned.report or not (actor.sees_all or planned.actor == actor.id):
         raise NotFound(f"there is no planned import {import_id[:100]}; plans are kept for a day")
     return planned
 
@@ -154,9 +155,7 @@ def apply_import(
         decided = Decided(skip_bad_rows=kept["skip_bad_rows"], reason=kept["reason"])
     if kept.get("fatal") or not (decided.skip_bad_rows or kept["applicable"]):
         raise InvalidInput([Problem("refused-rows", "the plan has refused rows; mend them, or plan with onError=skip")])
-    options = Options(
-        Format(kept["format"]), kept["strict"], decided.skip_bad_rows, False, decided.reason, Draft(*kept["defaults"])
-    )
+    options = options_of(planned, decided.skip_bad_rows, decided.reason)
     with body_of(database, import_id) as body:
         report = import_indicators(
             database,
@@ -176,6 +175,12 @@ def apply_import(
         if not (decided.keep_body and report.must_stop):
             tx.imports.drop_body(import_id)
     return report
+
+
+def options_of(planned: PlannedImport, skip_bad_rows: bool, reason: str | None, *, dry_run: bool = False) -> Options:  # noqa: FBT001 an option of the import
+    """Return the options with which *planned* is imported."""
+    kept = planned.options
+    return Options(Format(kept["format"]), kept["strict"], skip_bad_rows, dry_run, reason, Draft(*kept["defaults"]))
 
 
 class _Pieces(RawIOBase):

@@ -15,6 +15,7 @@ from indicia.domain.indicator import Status, StoredIndicator
 from indicia.domain.observable import ObservableType
 from indicia.domain.query import Compare, Field, In, OrderBy, Query, every
 from indicia.domain.search_text import Search, parse_search
+from indicia.domain.sight import in_sight_of, own_groups, owner_for
 from indicia.services.census import Census, Counts
 from indicia.services.conflicts import resolved
 from indicia.services.indicators import Wanted, group_ids_in
@@ -32,7 +33,6 @@ COUNTED_AMONG: Final = 50_000
 #: The order of a list for which nobody asked for one: what was added last comes first.
 NEWEST_FIRST: Final = OrderBy(Field.ID, descending=True)
 #: The names of the tabs come from Defender's page; the one about those that wait for somebody is ours.
-_ANY: Final = (Permission.TI_READ_WRITE, Permission.TI_READ_WRITE_ALL)
 _CURSOR: Final = re.compile(r"(n|i-?[0-9]{1,19}|t(?:[0-9a-f]{2}){0,4096})\.(-?[0-9]{1,19})", re.ASCII)
 _LARGEST: Final = 2**63 - 1
 
@@ -109,13 +109,13 @@ class Asking:
 
 def find(database: Database, census: Census, asking: Asking, *, actor: Actor, now: datetime) -> Found:
     """Return the page that *asking* asks for; raises `InvalidFilter` for its text, `InvalidInput` for its cursor."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         reading = _Reading(tx, census, actor, now)
-        search = parse_search(asking.text, now=now, groups=reading.group_ids)
+        search = parse_search(asking.text, now=now, groups=reading.nameable)
         if search.exact is None or reading.is_any(asking.tab, search.query):
             return reading.page(asking, search)
-        loose = parse_search(asking.text, now=now, groups=reading.group_ids, exactly=False)
+        loose = parse_search(asking.text, now=now, groups=reading.nameable, exactly=False)
         widened = reading.page(asking, loose)
         if widened.items or widened.searched is not None:
             return replace(widened, widened=True)
@@ -124,10 +124,10 @@ def find(database: Database, census: Census, asking: Asking, *, actor: Actor, no
 
 def count(database: Database, census: Census, asking: Asking, *, actor: Actor, now: datetime) -> Count:
     """Return how many match in the tab of *asking*, all of them looked through: exact up to `COUNTED`."""
-    require(actor, *_ANY)
+    require(actor, Permission.INDICATORS_READ)
     with database.snapshot() as tx:
         reading = _Reading(tx, census, actor, now)
-        search = parse_search(asking.text, now=now, groups=reading.group_ids)
+        search = parse_search(asking.text, now=now, groups=reading.nameable)
         return reading.total(reading.selection(asking.tab, search.query), None)
 
 
@@ -140,13 +140,16 @@ class _Reading:
         self._actor = actor
         self._now = now
         self.group_ids = group_ids_in(tx)
+        # Those that a search may name: what the actor has no part in is unknown, whether there or not.
+        self.nameable = {name: self.group_ids[name] for name in own_groups(actor, self.group_ids)}
         self._pages = Pages(tx.connection, census.live(tx, now))
 
     def selection(self, tab: Tab, query: Query | None) -> Selection:
         """Return what matches *query* in *tab* and the actor may see."""
-        both = resolved(self._tx, _both(_in_tab(tab), query), self._now, self._census.conflicts)
-        owner = self._actor.id if self._actor.sees_only_own else None
-        return Selection(self._now, both, owner, group_ids=self.group_ids)
+        both = _both(_in_tab(tab), query)
+        asked = resolved(self._tx, both, self._now, self._census.conflicts, groups=self._actor.groups)
+        seen = in_sight_of(self._actor, asked)
+        return Selection(self._now, seen, owner_for(self._actor), group_ids=self.group_ids)
 
     def is_any(self, tab: Tab, query: Query | None) -> bool:
         """Return whether anything matches *query*, which names a value, in *tab*."""
@@ -185,7 +188,7 @@ class _Reading:
             after=after,
             total=total,
             tabs=tabs,
-            counts=self._census.counts(self._tx, self._now),
+            counts=self._census.counts_for(self._tx, self._actor, self._now),
             search=search,
             order=order,
             wanted=Wanted(_both(_in_tab(asking.tab), search.query), (order,)),
@@ -228,7 +231,7 @@ class _Reading:
         """Return how many of what matches *query* each tab has, None where that would have to be counted."""
         if selection.owner is not None:
             return dict.fromkeys(Tab)
-        counted = self._census.count(self._tx, query, self.group_ids, self._now)
+        counted = self._census.count(self._tx, in_sight_of(self._actor, query), self.group_ids, self._now)
         if counted is None:
             return dict.fromkeys(Tab)
         return {tab: Count(number) for tab, number in tab_counts(counted).items()}

@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 
 from indicia.domain.access import Actor
 from indicia.domain.errors import Unavailable
+from indicia.services.people import actor_of
 from indicia.services.preferences import APPEARANCE, THEMES, value_of
 from indicia.services.writing import record_event
 from indicia.store.changesets import Header
-from indicia.store.database import Database
+from indicia.store.database import Database, Transaction
 from indicia.store.people import Person
 from indicia.store.sessions import SessionRow
 
@@ -61,16 +62,30 @@ class Place(NamedTuple):
 
 
 def open_session(
-    database: Database, person: Person, *, now: datetime, limits: Limits, client: str = "", address: str = ""
+    database: Database,
+    person: Person,
+    *,
+    now: datetime,
+    limits: Limits,
+    client: str = "",
+    address: str = "",
+    by: str = "password",
 ) -> str:
     """Sign *person* in and return the token of the new session, which is kept nowhere here."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    row = SessionRow(_digest(token), person.id, now, now, _printable(client, 300), _printable(address, 100))
     with database.transaction() as tx:
-        tx.sessions.forget(created_before=now - limits.absolute, seen_before=now - limits.idle)
-        for old in tx.sessions.of(person.id)[MOST_SESSIONS - 1 :]:
-            tx.sessions.remove(old.token_sha256)
-        tx.sessions.add(row)
+        return begin(tx, person, now=now, limits=limits, place=(client, address), by=by)
+
+
+def begin(tx: Transaction, person: Person, *, now: datetime, limits: Limits, place: tuple[str, str], by: str) -> str:
+    """Open a session of *person* within *tx* and return its token; *place* is browser and address, *by* is how."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    client, address = (_printable(text, most) for text, most in zip(place, (300, 100), strict=True))
+    tx.sessions.forget(created_before=now - limits.absolute, seen_before=now - limits.idle)
+    for old in tx.sessions.of(person.id)[MOST_SESSIONS - 1 :]:
+        tx.sessions.remove(old.token_sha256)
+    tx.sessions.add(SessionRow(_digest(token), person.id, now, now, client, address))
+    details = {"id": person.id, "name": person.name, "by": by, "address": address, "browser": client}
+    record_event(tx, Header(actor_of(person), "sign-in", now), details)
     return token
 
 
@@ -118,17 +133,21 @@ def places(database: Database, session: Session, *, now: datetime, limits: Limit
     ]
 
 
-def close(database: Database, session: Session) -> None:
+def close(database: Database, session: Session, *, now: datetime) -> None:
     """Sign out here."""
     with database.transaction() as tx:
-        tx.sessions.remove(session.token_sha256)
+        if tx.sessions.remove(session.token_sha256):
+            details = {"id": session.person.id, "name": session.person.name}
+            record_event(tx, Header(actor_of(session.person), "sign-out", now), details)
 
 
-def close_place(database: Database, session: Session, place: str) -> bool:
+def close_place(database: Database, session: Session, place: str, *, now: datetime) -> bool:
     """Sign the person of *session* out at *place*, as `places` calls it; return whether they were signed in there."""
     with database.transaction() as tx:
         for row in tx.sessions.of(session.person.id):
             if row.token_sha256.hex()[:16] == place:
+                details = {"id": session.person.id, "name": session.person.name, "address": row.address}
+                record_event(tx, Header(actor_of(session.person), "sign-out", now), details)
                 return tx.sessions.remove(row.token_sha256)
     return False
 

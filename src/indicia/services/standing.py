@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from indicia.domain.access import Actor
 from indicia.domain.indicator import Action, Status, StoredIndicator
 from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable
@@ -80,6 +81,7 @@ def standing_of(
     source: Database | Transaction,
     indicators: Sequence[StoredIndicator],
     *,
+    actor: Actor,
     now: datetime,
     engine: Engine | None = None,
     precedence: NetworkPrecedence = NetworkPrecedence.ACTION,
@@ -87,7 +89,8 @@ def standing_of(
     """Return what each of *indicators* is at *now*, by the verdict about its own value, by its number.
 
     An indicator for device groups is judged for each of these; it is shadowed where another decides in all of them.
-    With *engine* a page of some hundred takes milliseconds; without, as long as it takes to look up all their keys.
+    Only what exists for *actor* is taken into account. With *engine* a page of some hundred takes milliseconds;
+    without, as long as it takes to look up all their keys.
     """
     found: dict[int, Standing] = {}
     open_ones = []
@@ -103,7 +106,7 @@ def standing_of(
             open_ones.append(rule)
     if open_ones:
         with _reading(source) as tx:
-            matches = _matches(tx, open_ones, engine, now)
+            matches = _matches(tx, open_ones, engine, actor, now)
         for rule in open_ones:
             found[rule.id] = _judged(rule, matches.get(rule.id), now, precedence)
     return found
@@ -113,19 +116,22 @@ def coverage_of(
     source: Database | Transaction,
     stored: StoredIndicator,
     *,
+    actor: Actor,
     now: datetime,
     engine: Engine | None = None,
     precedence: NetworkPrecedence = NetworkPrecedence.ACTION,
     narrow: bool | None = None,
 ) -> Coverage:
-    """Return the indicators that match where *stored* does, and what they do to each other.
+    """Return the indicators that exist for *actor* and match where *stored* does, and what they do to each other.
 
     Looking for narrower values means reading through all indicators: with *narrow* it is done, by default only where
     there are not many.
     """
     own = Rule.of(stored)
     with _reading(source) as tx:
-        others = [match for match in _matches(tx, [own], engine, now).get(own.id) or () if match.rule.id != own.id]
+        others = [
+            match for match in _matches(tx, [own], engine, actor, now).get(own.id) or () if match.rule.id != own.id
+        ]
         numbers = list(dict.fromkeys(match.rule.id for match in others))
         kept = tx.indicators.get(numbers[:MOST_RELATED])
         wide = tuple(_related(own, kept[number], _seen(own), now, precedence) for number in kept)
@@ -133,7 +139,7 @@ def coverage_of(
             narrow = not tx.entries.are_over(MANY)
         below: list[int] | None = None
         if narrow:
-            below = narrower(tx.connection, _seen(own), _of_interest(own), now, MOST_RELATED + 1)
+            below = narrower(tx.connection, _seen(own), _of_interest(own), now, MOST_RELATED + 1, actor.groups)
         under = tx.indicators.get((below or [])[:MOST_RELATED])
         narrow_ones = tuple(_related(own, each, _seen(Rule.of(each)), now, precedence) for each in under.values())
     more = len(numbers) > MOST_RELATED or len(below or ()) > MOST_RELATED
@@ -157,16 +163,19 @@ def _seen(rule: Rule) -> Observable:
 
 
 def _matches(
-    tx: Transaction, rules: Sequence[Rule], engine: Engine | None, now: datetime
+    tx: Transaction, rules: Sequence[Rule], engine: Engine | None, actor: Actor, now: datetime
 ) -> Mapping[int, Sequence[Match]]:
-    """Return what matches the value of each of *rules*, itself too; nothing for those that were too much to look up."""
+    """Return what matches the value of each of *rules*, itself too; nothing for those that were too much to look up.
+
+    What does not touch the device groups of *actor* is not among it.
+    """
     found = _by_engine(tx, rules, engine) if engine is not None else None
     if found is None:
         found = _by_store(tx, rules, now)
     # A rule is judged as the caller read it, even where it has been changed since.
     return {
         rule.id: [
-            *(match for match in found[rule.id] if match.rule.id != rule.id),
+            *(match for match in found[rule.id] if match.rule.id != rule.id and actor.sees(match.rule.groups)),
             Match(rule, parts_of(_seen(rule))[0]),
         ]
         for rule in rules

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from indicia.domain.access import Actor, Permission, require
+from indicia.domain.access import Actor, Permission, require, require_unlimited
 from indicia.domain.contradictions import contradictions
 from indicia.domain.draft import NOTHING_GIVEN
 from indicia.domain.errors import InvalidInput, Problem
@@ -15,8 +15,10 @@ from indicia.domain.guard import Guard
 from indicia.domain.indicator import StoredIndicator
 from indicia.domain.matching import keys_of, parts_of
 from indicia.domain.observable import Observable, ObservableType, Unspellable
+from indicia.domain.sight import exists_for, own_groups
 from indicia.domain.verdict import NO_VERDICT, Match, NetworkPrecedence, Rule, Verdict, resolve
 from indicia.importers.bare_values import SAY_TYPE, draft_of_value
+from indicia.services.devices import group_of
 from indicia.services.engine import Engine
 from indicia.services.indicators import as_of, group_ids_in
 from indicia.store.database import Database, Transaction
@@ -44,13 +46,14 @@ class Explained(NamedTuple):
 class Explanation(NamedTuple):
     """Verdicts in the order of the values, the numbers of device groups, and the changeset that they are as of.
 
-    ``indicators`` are those that the verdicts name by their number.
+    ``indicators`` are those that the verdicts name by their number; ``group`` is that of the devices.
     """
 
     verdicts: list[Explained]
     group_ids: dict[str, str]
     snapshot: int | None
     indicators: Mapping[int, StoredIndicator]
+    group: str | None
 
 
 def explain(
@@ -65,24 +68,30 @@ def explain(
     kind: ObservableType | None = None,
     precedence: NetworkPrecedence = NetworkPrecedence.ACTION,
     engine: Engine | None = None,
+    anywhere: bool = False,
+    device: str | None = None,
 ) -> Explanation:
     """Return the verdict about each of *values* for a device of *group*, as of *at* where that is given.
 
-    Types are detected unless *kind* is given. A value that is of no type gets no verdict and a note that says why.
-    With *engine* what is current is looked up there, as far as it can follow the store; the answers are the same.
-    Raises `InvalidInput` where there is no such group, or there are too many values or too much to look up for them;
-    `NotFound` where there is no such changeset.
+    In place of *group* a *device* may be named: then it is about the group that this one is in now, if any.
+
+    Types are detected unless *kind* is given. A value that is of no type gets no verdict and a note that says why. With
+    *engine* what is current is looked up there, as far as it can follow the store; the answers are the same. Somebody
+    who is limited to device groups asks about devices of these only, and has to say which where it has several, unless
+    devices *anywhere*, which are in no group, will do. Raises `InvalidInput` where there is no such group, or there are
+    too many values or too much to look up for them; `NotFound` where there is no such changeset.
     """
-    require(actor, Permission.TI_READ_WRITE_ALL)
+    require_unlimited(actor, Permission.INDICATORS_READ)
     if not 1 <= len(values) <= MOST_VALUES:
         given = f"more than {MOST_VALUES:,} values are given" if values else "no value is given"
         message = f"{given}; allowed: 1 to {MOST_VALUES:,}"
         raise InvalidInput([Problem("wrong-number-of-values", message, "values")])
     with database.snapshot() as tx:
         group_ids = group_ids_in(tx)
-        if group is not None and group not in group_ids:
-            message = f"there is no device group named {group[:100]!r}"
-            raise InvalidInput([Problem("unknown-group", message, "group", group[:100], tuple(sorted(group_ids))[:50])])
+        if device is not None:
+            group = _group_of_device(tx, device, group, actor)
+        elif not (anywhere and group is None):
+            group = group_for(actor, group, group_ids)
         changeset, moment = as_of(tx, at, now)
         head = tx.changesets.head() if changeset is None else None
         snapshot = head.id if head is not None else changeset
@@ -95,13 +104,44 @@ def explain(
             found = _by_store(tx, Selection(moment, changeset=changeset, include_expired=True), parts)
     explained = []
     for value, seen, notes in read:
-        matches = [] if seen is None else found.matches[seen]
+        # What is not for devices of the actor's groups neither decides there nor exists for it.
+        matches = [] if seen is None else [each for each in found.matches[seen] if actor.sees(each.rule.groups)]
         verdict = NO_VERDICT
         if matches:
             verdict = resolve(matches, group=group, now=moment, precedence=precedence)
             notes = (*notes, *contradictions(verdict, group=group, now=moment, precedence=precedence))
         explained.append(Explained(value, seen, verdict, notes))
-    return Explanation(explained, group_ids, snapshot, found.indicators)
+    shown = {number: each for number, each in found.indicators.items() if exists_for(actor, each)}
+    return Explanation(explained, group_ids, snapshot, shown, group)
+
+
+def group_for(actor: Actor, group: str | None, known: Collection[str]) -> str | None:
+    """Return which of the *known* device groups a verdict for *actor* is about that named *group*; `InvalidInput`.
+
+    A group that is there and not its own is as unknown as one that is not there.
+    """
+    if group is None and actor.groups is None:
+        return None
+    names = sorted(own_groups(actor, known))
+    if group is None:
+        if len(names) == 1:
+            return names[0]
+        message = "say for the devices of which of your device groups: you have several"
+        if not names:
+            message = "you are limited to device groups, and none of them is there any more; ask an administrator"
+        raise InvalidInput([Problem("group-needed", message, "group", None, tuple(names[:50]))])
+    if group not in names:
+        message = f"there is no device group named {group[:100]!r}"
+        raise InvalidInput([Problem("unknown-group", message, "group", group[:100], tuple(names[:50]))])
+    return group
+
+
+def _group_of_device(tx: Transaction, device: str, group: str | None, actor: Actor) -> str | None:
+    require(actor, Permission.DEVICES_READ)
+    if group is not None:
+        message = "name a device or a device group, not both: a device is in one group"
+        raise InvalidInput([Problem("contradicting-question", message, "device", device[:100])])
+    return group_of(tx, device, actor)
 
 
 class _Found(NamedTuple):

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from indicia.domain.access import Actor, Permission, require
+from indicia.domain.access import Actor, Permission, require_all
 from indicia.domain.errors import IndiciaError
+from indicia.services.board import Board
 from indicia.services.changesets import verify_chain, work_of
+from indicia.services.checkpoints import faults_of
+from indicia.services.signing import PublicKey
+from indicia.store.changesets import ChangeSetRecord
+from indicia.store.checkpoints import Checkpoint
 from indicia.store.database import Database
 
 #: Faults that are kept to be shown; an altered table may have a million.
 MOST_FAULTS: Final = 100
+#: How often other nodes are told how far a run is.
+_PINNED_EVERY: Final = timedelta(seconds=1)
+_NAME: Final = "verification"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +64,43 @@ class Progress:
         return self.since is not None
 
 
-class Verification:
-    """Runs `verify_chain` in a thread of its own, and remembers how it ended for as long as the process lives."""
+def verify_all(
+    database: Database,
+    *,
+    head: str | None = None,
+    own: Mapping[str, PublicKey] | None = None,
+    trusted: Mapping[str, PublicKey] | None = None,
+    kept: Iterable[tuple[str, Checkpoint]] = (),
+    hear: Callable[[int], None] | None = None,
+) -> tuple[ChangeSetRecord | None, list[str]]:
+    """Return the newest changeset, and what is wrong: with the chain and its rows, then with the checkpoints.
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    *head* and *kept* are what was kept elsewhere; for the keys see `checkpoints.faults_of`.
+    """
+    newest, faults = verify_chain(database, head=head, hear=hear)
+    with database.snapshot() as tx:
+        faults += faults_of(tx, own or {}, trusted=trusted, kept=kept)
+    return newest, faults
+
+
+class Verification:
+    """Runs `verify_all` in a thread of its own, and remembers how it ended for as long as the process lives."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        own: Callable[[], Mapping[str, PublicKey]] = dict,
+        board: Board | None = None,
+    ) -> None:
+        """Nothing is read yet; *own* gives the keys of this installation that check its checkpoints.
+
+        On the *board* other nodes see what is under way here, and this one what is under way there.
+        """
+        self._board = board
+        self._pinned_at: datetime | None = None
         self._database = database
+        self._own = own
         self._clock = clock
         self._lock = threading.Lock()
         self._progress = Progress()
@@ -68,15 +108,30 @@ class Verification:
 
     @property
     def progress(self) -> Progress:
-        """What is under way, and what was found last."""
-        return self._progress
+        """What is under way, and what was found last, here or on another node."""
+        found = self._progress
+        if self._board is None or found.running or (elsewhere := self._board.read(_NAME)) is None:
+            return found
+        note, alive = elsewhere
+        shared = _progress_of(note)
+        if shared.running and not alive:
+            shared = replace(shared, since=None)
+        older = shared.last is None or (found.last is not None and found.last.at >= shared.last.at)
+        return found if older and not shared.running else shared
+
+    def _pin(self) -> None:
+        if self._board is not None:
+            self._pinned_at = self._clock()
+            self._board.pin(_NAME, asdict(self._progress))
 
     def start(self, *, actor: Actor, head: str | None = None) -> bool:
         """Begin a run, where none is under way; return whether one was begun.
 
         *head* is a hash that was written down earlier: it has to be part of the chain.
         """
-        require(actor, Permission.TI_READ_WRITE_ALL)
+        require_all(actor, Permission.AUDIT_READ)
+        if self.progress.running:
+            return False
         with self._lock:
             if self._progress.running:
                 return False
@@ -100,12 +155,15 @@ class Verification:
 
     def _advance(self, rows: int) -> None:
         self._progress = replace(self._progress, done=self._progress.done + rows)
+        if self._pinned_at is not None and self._clock() - self._pinned_at > _PINNED_EVERY:
+            self._pin()
 
     def _run(self, by: str, head: str | None) -> None:
         found = Verified(self._clock(), by, given=head, trouble="it ended before it was done; the log says why")
         try:
             self._progress = replace(self._progress, done=0, work=self._work())
-            newest, faults = verify_chain(self._database, head=head, hear=self._advance)
+            self._pin()
+            newest, faults = verify_all(self._database, head=head, own=self._own(), hear=self._advance)
             found = Verified(
                 self._clock(),
                 by,
@@ -121,3 +179,13 @@ class Verification:
             # Whatever happened, the next run can begin.
             with self._lock:
                 self._progress = Progress(None, found)
+            self._pin()
+
+
+def _progress_of(note: Mapping[str, Any]) -> Progress:
+    """Return what another node has pinned up."""
+    last = note["last"]
+    if last is not None:
+        last = Verified(**{**last, "at": datetime.fromisoformat(last["at"]), "faults": tuple(last["faults"])})
+    since = note["since"] and datetime.fromisoformat(note["since"])
+    return Progress(since, last, note["done"], note["work"])

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from indicia.domain.access import Actor
+from indicia.domain.access import Actor, Source
+from indicia.domain.approval import Reason
 from indicia.domain.changes import Candidate, ChangeSet, Known, Outcome, disagreements
 from indicia.domain.errors import Conflict, Problem
 from indicia.domain.indicator import Extras, Indicator, Status, StoredIndicator
 from indicia.domain.precedence import Winners
 from indicia.domain.verdict import NetworkPrecedence
+from indicia.services.policy import NO_POLICY, Policy, takes_two
+from indicia.services.reaching import edits_within_reach, seen, touched, within_reach
+from indicia.services.reviewing import Review
 from indicia.store.changesets import ChangeSetRecord, Header
 from indicia.store.database import Transaction
 from indicia.store.rows import Encoder, Row, Version
@@ -22,16 +27,6 @@ from indicia.store.selection import Selection
 WINNERS_IN_MEMORY: Final = 200_000
 # Under this many rows it is cheaper to look up the wider values of each than to read all winners.
 FEW_ROWS: Final = 1_000
-
-
-class Policy(NamedTuple):
-    """What the administrator decided about all writes: the most active indicators, and who wins over whom."""
-
-    most_active: int | None = None
-    precedence: NetworkPrecedence = NetworkPrecedence.ACTION
-
-
-NO_POLICY: Final = Policy()
 
 
 class Placed(NamedTuple):
@@ -63,6 +58,8 @@ class Writing:
         self.tx = tx
         self.now = now
         self._actor = actor
+        # Whether the actor sees an indicator with a scope; None, which costs nothing, where it sees them all.
+        self._sees = None if actor.groups is None else actor.sees
         self._column = column
         self._policy = policy
         head = tx.changesets.head()
@@ -72,6 +69,7 @@ class Writing:
         self._rows: list[Row] = []
         # Of the edits planned last: who created each, the expired ones in their place, all about their values.
         self._creations: list[int] = []
+        self._edited: list[StoredIndicator] = []
         self._displaced: list[int] = []
         self._siblings: Mapping[bytes, Sequence[Known]] = {}
         # The stored indicators that this changeset has met and left as they are, 64 numbers a block: a twin of one that
@@ -81,6 +79,7 @@ class Writing:
         self._winners_fit = True
         self._plan = hashlib.sha256() if digested else None
         self.created = self.updated = self.deleted = 0
+        self._review = policy.review or (Review() if policy.rule.is_on else None)
         if not tx.writable:
             tx.indicators.plan_only()
 
@@ -106,9 +105,11 @@ class Writing:
             for (line, indicator), row in zip(batch, rows, strict=True)
         ]
         winners = self._beaters(batch) if self._hears_of_conflicts else None
-        changes = ChangeSet.between(known, candidates, now=self.now, winners=winners, column=self._column)
-        if self._actor.sees_only_own:
-            changes = self._refuse_others(changes)
+        changes = ChangeSet.between(
+            known, candidates, now=self.now, winners=winners, column=self._column, sees=self._sees
+        )
+        if not self._actor.sees_all:
+            changes = self._within_reach(changes)
         if self._plan is not None:
             self._plan.update(self._content(changes))
         return changes
@@ -176,35 +177,24 @@ class Writing:
 
     def _beaters(self, batch: Placing) -> Winners:
         if self._winners is None and len(batch) < FEW_ROWS:
-            return self.tx.indicators.winners_over([indicator for _line, indicator in batch], self.now)
+            return self._over([indicator for _line, indicator in batch])
         if self._winners is None and self._winners_fit:
             found = self.tx.indicators.winners(WINNERS_IN_MEMORY, self.now)
             self._winners_fit = found is not None
-            self._winners = Winners(found or ())
+            self._winners = Winners(found or (), self._sees)
         if self._winners is not None and self._winners_fit and len(self._winners) <= WINNERS_IN_MEMORY:
             return self._winners
         self._winners_fit = False
-        return self.tx.indicators.winners_over([indicator for _line, indicator in batch], self.now)
+        return self._over([indicator for _line, indicator in batch])
 
-    def _refuse_others(self, changes: ChangeSet) -> ChangeSet:
-        """Refuse to touch what somebody else created, for an actor that may not (SPEC 5.6).
+    def _over(self, batch: Sequence[Indicator]) -> Winners:
+        return self.tx.indicators.winners_over(batch, self.now, self._sees)
 
-        Such an actor hears of no conflicts either: they name indicators that do not exist for it.
-        """
-        touched = [step.replaces.created for step in changes.steps if step.replaces and not step.replaces.new]
-        creators = self.tx.changesets.actors(touched) if touched else {}
-        steps = []
-        for step in changes.steps:
-            known = step.replaces
-            touches = step.outcome is not Outcome.UNCHANGED and known and not known.new
-            if known and touches and not known.is_expired(self.now) and creators[known.created] != self._actor.id:
-                message = "another client created this indicator; changing it needs Ti.ReadWrite.All"
-                problem = Problem("not-yours", message, self._column, step.candidate.indicator.value)
-                step = step._replace(outcome=Outcome.REFUSED, notes=(problem.at(line=step.candidate.line),))
-            elif step.outcome is not Outcome.REFUSED:
-                step = step._replace(notes=())
-            steps.append(step)
-        return ChangeSet(steps)
+    def _within_reach(self, changes: ChangeSet) -> ChangeSet:
+        creators: Mapping[int, str] = {}
+        if self._actor.sees_only_own and (made := touched(changes)):
+            creators = self.tx.changesets.actors(made)
+        return within_reach(changes, self._actor, creators=creators, now=self.now, column=self._column)
 
     def _content(self, changes: ChangeSet) -> bytes:
         steps = changes.steps
@@ -217,6 +207,8 @@ class Writing:
 
     def apply(self, changes: ChangeSet) -> list[int | None]:
         """Write *changes*, the last thing that `plan` gave; return the number of each step's indicator."""
+        if self._review is not None:
+            self._review.steps(self.tx, self.number, changes.steps, self.now)
         versions: list[Version] = []
         end: list[int] = []
         numbers: list[int | None] = []
@@ -255,25 +247,30 @@ class Writing:
         self._rows = rows = [self._encoder.encode(indicator) for _stored, indicator in batch]
         known = self.tx.indicators.known([row[0] for row in rows], self.number)
         self._creations = [stored.created for stored, _indicator in batch]
+        self._edited = [stored for stored, _indicator in batch]
         candidates = [
             tuple.__new__(Candidate, (stored.id, indicator, row[0], row[1]))
             for (stored, indicator), row in zip(batch, rows, strict=True)
         ]
         self._siblings = known
         changes, self._displaced = ChangeSet.of_edits(
-            known, candidates, now=self.now, named=not self._actor.sees_only_own
+            known, candidates, now=self.now, named=not self._actor.sees_only_own, sees=self._sees
         )
+        if self._actor.groups is not None:
+            changes = edits_within_reach(changes, self._actor, [stored for stored, _indicator in batch])
         return changes
 
     def apply_edits(self, changes: ChangeSet) -> None:
         """Write *changes*, the last thing that `plan_edits` gave."""
+        if self._review is not None:
+            self._review.edits(zip(self._edited, changes.steps, strict=True), self.now)
         edited = [
             (step.candidate.line, row, created, self.number)
             for step, row, created in zip(changes.steps, self._rows, self._creations, strict=True)
             if step.outcome is not Outcome.UNCHANGED and step.outcome is not Outcome.REFUSED
         ]
         if self._displaced:
-            self.delete(self._displaced)
+            self.remove(self._displaced)
         self.tx.indicators.end(self.number, [version[0] for version in edited])
         self.tx.indicators.add(edited)
         self.updated += len(edited)
@@ -282,10 +279,11 @@ class Writing:
         """Return what contradicts each step of *changes*, which was applied just now, and the numbers of those."""
         if not self._hears_of_conflicts:
             return [[] for _step in changes.steps]
-        winners = self.tx.indicators.winners_over([step.candidate.indicator for step in changes.steps], self.now)
+        winners = self._over([step.candidate.indicator for step in changes.steps])
+        siblings = seen(self._siblings, self._actor)
         return [
             disagreements(
-                self._siblings.get(candidate.subject, ()),
+                siblings.get(candidate.subject, ()),
                 candidate.indicator,
                 candidate.line,
                 now=self.now,
@@ -307,13 +305,28 @@ class Writing:
         self.apply_edits(changes)
         return step.outcome is not Outcome.UNCHANGED
 
-    def delete(self, ids: Sequence[int]) -> None:
-        """End the current versions of *ids*."""
+    def delete(self, stored: Sequence[StoredIndicator]) -> None:
+        """End the current versions of *stored*."""
+        if self._review is not None:
+            self._review.deletions(stored)
+        self._end([each.id for each in stored])
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """End the current versions of *ids*, which have expired."""
+        if self._review is not None:
+            self._review.inert(len(ids))
+        self._end(ids)
+
+    def _end(self, ids: Sequence[int]) -> None:
         self.tx.indicators.end(self.number, ids)
         self.deleted += len(ids)
 
     def undo(self, undone: int, keep: Sequence[int]) -> None:
         """Take back what the changeset *undone* did, except to the indicators *keep*."""
+        if self._review is not None:
+            self._review.undoing(self.tx, undone, keep, self.now)
+        if not self.tx.writable:
+            return
         created, updated, deleted = self.tx.indicators.undo(self.number, undone, keep)
         self.created += created
         self.updated += updated
@@ -327,21 +340,41 @@ class Writing:
         live = self.tx.indicators.count(Selection(self.now)) + (0 if self.tx.writable else self.created)
         if live <= most:
             return None
-        message = f"at most {most} indicators may be active at a time, and there would be {live}; delete some first"
+        there = f"there would be {live}; delete some first" if self._actor.sees_all else "there would be more"
+        message = f"at most {most} indicators may be active at a time, and {there}"
         return Problem("maximum-indicators-exceeded", message)
 
     def finish(self, header: Header, details: Mapping[str, Any] | None = None) -> ChangeSetRecord | None:
-        """Add the changeset to the chain where anything changed; return it."""
+        """Add the changeset to the chain where anything changed; return it.
+
+        Raises `Conflict` where it takes a second person (`takes_two`): every write passes here, and none gets round.
+        """
         if not (self.created or self.updated or self.deleted) or not self.tx.writable:
             return None
+        header, details = self._answered_for(header, details or {})
         return self.tx.changesets.add(
             header,
-            details=details or {},
+            details=details,
             created=self.created,
             updated=self.updated,
             deleted=self.deleted,
             next_id=self._next_id,
         )
+
+    @property
+    def takes_two(self) -> tuple[Reason, ...]:
+        """Why what was planned so far takes a second person; nothing where it does not."""
+        return self._policy.rule.reasons(self._review.tally) if self._review is not None else ()
+
+    def _answered_for(self, header: Header, details: Mapping[str, Any]) -> tuple[Header, Mapping[str, Any]]:
+        """Return *header* and *details* with who applies it, where two make it; raise `Conflict` where two should."""
+        approval = self._policy.approval
+        if approval is not None:
+            named = {"number": approval.proposal, "by": approval.proposed_by, "byName": approval.proposed_by_name}
+            return replace(header, actor=approval.by), {**details, "proposal": named}
+        if self.takes_two and header.actor.source is not Source.SYSTEM:
+            raise takes_two(self.takes_two)
+        return header, details
 
 
 def record_event(tx: Transaction, header: Header, details: Mapping[str, Any]) -> ChangeSetRecord:

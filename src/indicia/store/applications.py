@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from indicia.domain.access import Permission
+from indicia.domain.access import Grant
 from indicia.store.schema import applications, tenants
 
 
@@ -17,11 +17,20 @@ class Application(NamedTuple):
     client_id: str
     name: str
     secret_sha256: bytes
-    permissions: frozenset[Permission]
+    grants: frozenset[Grant]
     created_at: datetime
     created_by: str
     revoked_at: datetime | None
     last_used_at: datetime | None = None
+    expires_at: datetime | None = None
+    groups: frozenset[str] | None = None
+    rotated_at: datetime | None = None
+    previous_sha256: bytes | None = None
+    previous_until: datetime | None = None
+
+    def is_good(self, now: datetime) -> bool:
+        """Return whether it is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class Applications:
@@ -40,7 +49,9 @@ class Applications:
 
     def add(self, application: Application) -> None:
         """Add an API client."""
-        values = application._asdict() | {"permissions": " ".join(sorted(application.permissions))}
+        values = application._asdict()
+        values["permissions"] = " ".join(sorted(values.pop("grants")))
+        values["rbac_group_names"] = values.pop("groups")
         self._connection.execute(insert(applications).values(values))
 
     def get(self, client_id: str) -> Application | None:
@@ -59,6 +70,25 @@ class Applications:
             update(applications).where(applications.c.client_id == client_id).values(last_used_at=at)
         )
 
+    def rotate(
+        self,
+        client_id: str,
+        secret_sha256: bytes,
+        *,
+        at: datetime,
+        expires_at: datetime | None,
+        previous_until: datetime,
+    ) -> None:
+        """Give an API client another secret; the one that it has is good until *previous_until*."""
+        values = {
+            "secret_sha256": secret_sha256,
+            "rotated_at": at,
+            "expires_at": expires_at,
+            "previous_sha256": applications.c.secret_sha256,
+            "previous_until": previous_until,
+        }
+        self._connection.execute(update(applications).where(applications.c.client_id == client_id).values(values))
+
     def revoke(self, client_id: str, at: datetime) -> bool:
         """Revoke an API client; return whether there was one to revoke."""
         query = update(applications).where(applications.c.client_id == client_id, applications.c.revoked_at.is_(None))
@@ -67,4 +97,4 @@ class Applications:
 
 def _application(row: tuple[object, ...]) -> Application:
     client_id, name, secret, permissions, *rest = row
-    return Application(client_id, name, secret, frozenset(map(Permission, str(permissions).split())), *rest)  # type: ignore[arg-type] # a row of the table above
+    return Application(client_id, name, secret, frozenset(map(Grant, str(permissions).split())), *rest)  # type: ignore[arg-type] # a row of the table above

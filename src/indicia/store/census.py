@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, litera
 from indicia.domain.indicator import Action, Category, Severity, Status
 from indicia.domain.observable import ObservableType
 from indicia.store.rows import ACTION_OF, CATEGORY_OF, SEVERITY_OF, STATUS_OF, TYPE_OF
-from indicia.store.schema import changesets, decisions, indicator_history, indicators
+from indicia.store.schema import MOVED, changesets, decisions, indicator_history, indicators
+from indicia.store.selection import Selection
 
 #: What indicators are counted by: the number of their decision, or where there are too many of these, the codes of its
 #: type, action, severity, category (0 for none) and status, as one number.
@@ -42,6 +43,10 @@ class Population:
         """Return how many current indicators each decision has, expired ones too: from its index alone."""
         return self._tally(indicators, [])
 
+    def selected(self, wanted: Selection) -> Tally:
+        """Return how many of the *wanted* indicators, current ones, each decision or kind has."""
+        return self._tally(indicators, wanted.conditions(indicators))
+
     def expired(self, since: datetime | None, now: datetime) -> Tally:
         """Return how many current indicators of each decision expired after *since* and have at *now*."""
         expires = indicators.c.expires_at
@@ -64,7 +69,7 @@ class Population:
     def versions_since(self, changeset: int) -> int:
         """Return how many versions the changesets after *changeset* began and ended."""
         counted = changesets.c.created + 2 * changesets.c.updated + changesets.c.deleted
-        query = select(func.coalesce(func.sum(counted), 0)).where(changesets.c.id > changeset)
+        query = select(func.coalesce(func.sum(counted), 0)).where(changesets.c.id > changeset, MOVED)
         return int(self._connection.execute(query).scalar_one())
 
     def _both(self, table: FromClause, condition: ColumnElement[bool], expired_at: datetime) -> tuple[Tally, Tally]:

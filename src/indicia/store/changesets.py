@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Column, Connection, Select, Table, func, insert, select, type_coerce, union_all
-from sqlalchemy.types import NULLTYPE
+from sqlalchemy import Column, Connection, func, insert, select, union_all
 
 from indicia.domain.access import Actor
-from indicia.store import engines
-from indicia.store.rows import DECISION_COLUMNS, OWN_COLUMNS, Encoder, decision_key, decode
-from indicia.store.schema import changesets, decisions, indicator_history, indicators, to_microseconds
+from indicia.store import announcing, engines
+from indicia.store.schema import MOVED, changesets, indicator_history, indicators, to_microseconds
 from indicia.store.selection import begun
 
 GENESIS: Final = bytes(32)
@@ -80,14 +78,36 @@ class Tip(NamedTuple):
     next_id: int
 
 
+#: Entries that tell of what happened and changed nothing, such as a sign-in: for the audit, and in no list of changes.
+EVENTS: Final = frozenset(
+    {
+        "access.denied",
+        "audit.key",
+        "audit.overflow",
+        "backup",
+        "export",
+        "key.used",
+        "node.started",
+        "sign-in",
+        "sign-in.refused",
+        "sign-out",
+    }
+)
+
+
 class Sought(NamedTuple):
-    """Which changesets somebody looks for; ``since`` counts, ``until`` does not any more."""
+    """Which changesets somebody looks for; ``since`` counts, ``until`` does not any more.
+
+    With ``moved`` they are those that changed indicators; without ``events`` those that changed anything.
+    """
 
     actor: str | None = None
     source: str | None = None
     kind: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    moved: bool = False
+    events: bool = True
 
     def equal(self) -> list[tuple[Column[Any], str | None]]:
         """Return what a column has to hold, None where anything will do."""
@@ -104,7 +124,6 @@ class ChangeSets:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._hear: Callable[[int], None] = _nobody
 
     def head(self) -> ChangeSetRecord | None:
         """Return the newest changeset, None where there is none."""
@@ -122,6 +141,15 @@ class ChangeSets:
         if row is None:
             return None if number else ORIGIN
         return Tip(row.id, bytes(row.hash), row.next_id)
+
+    def moved(self) -> Tip:
+        """Return the newest changeset that changed indicators: what is known of those is as of it.
+
+        What changed none, such as a sign-in, makes nothing old. It is one look-up, by an index of its own.
+        """
+        query = select(changesets.c.id, changesets.c.hash, changesets.c.next_id).where(MOVED)
+        row = self._connection.execute(query.order_by(changesets.c.id.desc()).limit(1)).first()
+        return ORIGIN if row is None else Tip(row.id, bytes(row.hash), row.next_id)
 
     def get(self, number: int) -> ChangeSetRecord | None:
         """Return the changeset *number*, None where there is none."""
@@ -181,6 +209,10 @@ class ChangeSets:
         number = changesets.c.id
         query = select(changesets).limit(limit).order_by(number.desc() if after is None else number)
         conditions = [column == wanted for column, wanted in sought.equal() if wanted is not None]
+        if sought.moved:
+            conditions.append(MOVED)
+        if not sought.events:
+            conditions.append(changesets.c.kind.not_in(sorted(EVENTS)))
         if before is not None:
             conditions.append(number < before)
         if after is not None:
@@ -203,6 +235,16 @@ class ChangeSets:
             newest = select(changesets.c.actor_name).where(changesets.c.actor == actor)
             found[actor] = self._connection.execute(newest.order_by(changesets.c.id.desc()).limit(1)).scalar_one()
             actor = self._connection.execute(query.where(changesets.c.actor > actor)).scalar_one()
+        return found
+
+    def kinds(self) -> list[str]:
+        """Return every kind of which there is a changeset; a look-up for each, whatever their number."""
+        found: list[str] = []
+        query = select(func.min(changesets.c.kind))
+        kind = self._connection.execute(query).scalar_one()
+        while kind is not None:
+            found.append(kind)
+            kind = self._connection.execute(query.where(changesets.c.kind > kind)).scalar_one()
         return found
 
     def undone_among(self, numbers: Sequence[int]) -> dict[int, int]:
@@ -249,105 +291,35 @@ class ChangeSets:
             "next_id": next_id,
         }
         touched = created or updated or deleted
-        rows_digest = self._rows_digest(number, values["first_id"], next_id) if touched else EMPTY_ROWS
+        rows_digest = digest_of_rows(self._connection, number, values["first_id"], next_id) if touched else EMPTY_ROWS
         values |= {"rows_digest": rows_digest, "prev_hash": prev_hash}
         values["hash"] = chain_hash(prev_hash, values, rows_digest)
         self._connection.execute(insert(changesets).values(values))
+        announcing.announce(self._connection, number)
         return _record(self._connection.execute(select(changesets).where(changesets.c.id == number)).one())
-
-    def _rows_digest(self, number: int, first_id: int, next_id: int) -> bytes:
-        """Return SHA-256 over the versions that changeset *number* began and those that it ended."""
-        now, past = indicators.c, indicator_history.c
-        began = union_all(
-            *(select(now.id, now.created, now.digest).where(each) for each in begun(number, first_id, next_id)),
-            select(past.id, past.created, past.digest).where(past.began == number),
-        ).order_by("id")
-        ended = select(past.id, past.began, past.digest).where(past.ended == number).order_by(past.id, past.began)
-        digest = hashlib.sha256()
-        for sign, query in (("+", began), ("-", ended)):
-            for part in engines.parts(self._connection, query):
-                # Not %d: that would take 1.5 for 1.
-                digest.update(b"".join([f"{sign}{row[0]},{row[1]},".encode() + row[2] for row in part]))
-                self._hear(len(part))
-        return digest.digest()
-
-    # -- verification ---------------------------------------------------------------------------------------------
-
-    def work(self) -> int:
-        """Return how many rows `faults` reads: each version to sign it, again where it ended, and once to compare."""
-        columns = changesets.c
-        total = func.sum(2 * (columns.created + columns.updated) + columns.updated + columns.deleted)
-        return _whole(self._connection.execute(select(total)).scalar_one())
-
-    def faults(self, hear: Callable[[int], None] | None = None) -> Iterator[str]:
-        """Yield one sentence for every place where the chain and the tables do not agree; none means all is well.
-
-        *hear* is told of every portion of rows that was read.
-        """
-        self._hear = hear or _nobody
-        prev_hash, expected, began, ended = GENESIS, 1, 0, 0
-        for row in self._connection.execute(_stored(changesets).order_by(changesets.c.id)).all():
-            values = dict(row._mapping)  # noqa: SLF001 SQLAlchemy's public name
-            number = values["id"]
-            if number < 1:
-                yield f"changeset {number} was added outside Indicia: the first one is 1"
-                continue
-            if number != expected:
-                yield f"changesets {expected} to {number - 1} are missing"
-            if values["prev_hash"] != prev_hash:
-                yield f"changeset {number} does not follow the one before it"
-            if not self._rows_are_signed(values):
-                yield f"the indicators that changeset {number} wrote are not those it signed"
-            if not _is_signed(values):
-                yield f"changeset {number} was altered"
-            prev_hash, expected = values["hash"], number + 1
-            created, updated, deleted = (_whole(values[name]) for name in ("created", "updated", "deleted"))
-            began += created + updated
-            ended += updated + deleted
-        yield from self._decision_faults()
-        yield from self._content_faults()
-        # A version that no changeset began or ended is in nobody's digest: only the counts tell of it.
-        for table, counted in ((indicators, began - ended), (indicator_history, ended)):
-            kept = self._connection.execute(select(func.count()).select_from(table)).scalar_one()
-            if kept != counted:
-                yield f"the changesets leave {counted} versions in {table.name}, and it holds {kept}"
-
-    def _rows_are_signed(self, values: Mapping[str, Any]) -> bool:
-        signed: bytes = values["rows_digest"]
-        if not (values["created"] or values["updated"] or values["deleted"]):
-            return signed == EMPTY_ROWS
-        try:
-            return signed == self._rows_digest(values["id"], values["first_id"], values["next_id"])
-        except TypeError:  # a digest that is no bytes
-            return False
-
-    def _decision_faults(self) -> Iterator[str]:
-        query = _stored(decisions, "id", "key", *DECISION_COLUMNS)
-        for part in self._parts(query):
-            for number, key, *values in part:
-                if key != decision_key(values):
-                    yield f"decision {number}, which indicators share, was altered outside Indicia"
-
-    def _parts(self, query: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
-        return self._connection.execute(query, execution_options={"yield_per": 5_000}).partitions()
-
-    def _content_faults(self) -> Iterator[str]:
-        encoder = Encoder()
-        for table in (indicators, indicator_history):
-            # An outer join: a version whose decision is gone has to be found too.
-            query = (
-                _stored(table, "id", *OWN_COLUMNS)
-                .add_columns(*_stored(decisions, *DECISION_COLUMNS).selected_columns)
-                .outerjoin_from(table, decisions, decisions.c.id == table.c.decision)
-            )
-            for part in self._parts(query):
-                self._hear(len(part))
-                for number, *content in part:
-                    if not _is_intact(encoder, content[: len(OWN_COLUMNS)], content[len(OWN_COLUMNS) :]):
-                        yield f"indicator {number} ({table.name}) was altered outside Indicia"
 
 
 EMPTY_ROWS: Final = hashlib.sha256().digest()
+
+
+def digest_of_rows(
+    connection: Connection, number: int, first_id: int, next_id: int, hear: Callable[[int], None] | None = None
+) -> bytes:
+    """Return SHA-256 over the versions that changeset *number* began and those that it ended."""
+    now, past = indicators.c, indicator_history.c
+    began = union_all(
+        *(select(now.id, now.created, now.digest).where(each) for each in begun(number, first_id, next_id)),
+        select(past.id, past.created, past.digest).where(past.began == number),
+    ).order_by("id")
+    ended = select(past.id, past.began, past.digest).where(past.ended == number).order_by(past.id, past.began)
+    digest = hashlib.sha256()
+    for sign, query in (("+", began), ("-", ended)):
+        for part in engines.parts(connection, query):
+            # Not %d: that would take 1.5 for 1.
+            digest.update(b"".join([f"{sign}{row[0]},{row[1]},".encode() + row[2] for row in part]))
+            if hear is not None:
+                hear(len(part))
+    return digest.digest()
 
 
 def chain_hash(prev_hash: bytes, values: Mapping[str, Any], rows_digest: bytes) -> bytes:
@@ -357,35 +329,6 @@ def chain_hash(prev_hash: bytes, values: Mapping[str, Any], rows_digest: bytes) 
         header["at"] = to_microseconds(header["at"])
     canonical = orjson.dumps(header, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(prev_hash + canonical + rows_digest).digest()
-
-
-def _stored(table: Table, *names: str) -> Select[*tuple[Any, ...]]:
-    """Return a query for columns of *table* as they are stored: what was altered may be of any type."""
-    columns: list[Column[Any]] = [table.c[name] for name in names] or list(table.c)
-    return select(*[type_coerce(column, NULLTYPE).label(column.name) for column in columns])
-
-
-def _nobody(rows: int) -> None:
-    """Hear of *rows*, and do nothing."""
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _is_signed(values: Mapping[str, Any]) -> bool:
-    try:
-        return bool(values["hash"] == chain_hash(values["prev_hash"], values, values["rows_digest"]))
-    except TypeError:  # bytes where a text was, or the other way round
-        return False
-
-
-def _is_intact(encoder: Encoder, content: list[Any], decided: list[Any]) -> bool:
-    try:
-        again = encoder.encode(decode(content, decided))
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        return False
-    return again[:-1] == tuple(content[:-1]) and again[-1].values == tuple(decided)
 
 
 def _record(row: Any) -> ChangeSetRecord:

@@ -15,6 +15,7 @@ from indicia.store.codes import ACTIONS, STATUSES, TYPES
 from indicia.store.rows import ACTION_OF, TYPE_OF, split_list
 from indicia.store.schema import decisions, from_microseconds, indicators
 from indicia.store.selection import live
+from indicia.store.touching import touching
 
 _ACTIVE: Final = STATUSES[Status.ACTIVE]
 
@@ -37,9 +38,11 @@ _Decided = tuple[ObservableType, Action, tuple[str, ...]]
 class Rivals:
     """Reads the rules that may contradict each other."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, now: datetime, groups: frozenset[str] | None = None) -> None:
+        """Read the rules that are live at *now*; with *groups* only those that touch these device groups."""
         self._connection = connection
         self._now = now
+        self._seen = touching(groups)
 
     def siblings(self) -> Iterator[list[Rule]]:
         """Yield the rules about each value that has several."""
@@ -65,7 +68,7 @@ class Rivals:
             decisions.c.action.in_([ACTIONS[action] for action in actions]),
         ]
         deciding = self._deciding(*asked)
-        numbers = select(decisions.c.id).where(*asked, decisions.c.status == _ACTIVE)
+        numbers = select(decisions.c.id).where(*asked, decisions.c.status == _ACTIVE, *self._seen)
         query = _rows().where(indicators.c.decision.in_(numbers), live(indicators, self._now))
         for number, decision, canonical, expires in self._read(query):
             yield _rule(deciding, number, decision, canonical, expires)
@@ -73,7 +76,9 @@ class Rivals:
     def _deciding(self, *conditions: ColumnElement[bool]) -> dict[int, _Decided]:
         """Return the decisions of active rules, which many share: looked up, not joined to each of a million."""
         of = decisions.c
-        query = select(of.id, of.type, of.action, of.rbac_group_names).where(of.status == _ACTIVE, *conditions)
+        query = select(of.id, of.type, of.action, of.rbac_group_names).where(
+            of.status == _ACTIVE, *conditions, *self._seen
+        )
         return {
             number: (TYPE_OF[kind], ACTION_OF[action], split_list(groups))
             for number, kind, action, groups in self._read(query)

@@ -7,8 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from indicia.domain.indicator import Status
 from indicia.store import engines
-from indicia.store.rows import DECISION_COLUMNS, DecisionRow, Row
+from indicia.store.rows import DECISION_COLUMNS, STATUS_OF, DecisionRow, Row, split_list
 from indicia.store.schema import decisions
 
 _COLUMNS: Final = ("id", "key", *DECISION_COLUMNS)
@@ -16,6 +17,10 @@ _LOOKUP_ROWS: Final = 5_000
 _REMEMBERED: Final = 50_000
 #: Where a plan keeps the decisions that it would add.
 PLANNED: Final = "planned_decisions"
+_KEPT: Final = "SELECT id, status, rbac_group_names, application, extras FROM {} WHERE id"
+
+#: The status of a decision, the device groups that it names, and whether it has properties that few have.
+Kept = tuple[Status, tuple[str, ...], bool]
 
 
 class Decisions:
@@ -24,6 +29,7 @@ class Decisions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._numbers: dict[bytes, int] = {}
+        self._kept: dict[int, Kept] = {}
         self._dry = False
 
     def plan_only(self) -> None:
@@ -42,6 +48,21 @@ class Decisions:
             if new:
                 self._add(new)
         return self._numbers
+
+    def kept(self, numbers: Iterable[int]) -> dict[int, Kept]:
+        """Return at least of the decisions *numbers* what `Known` wants of them."""
+        if len(self._kept) > _REMEMBERED:
+            self._kept.clear()
+        missing = list({number for number in numbers if number not in self._kept})
+        for start in range(0, len(missing), _LOOKUP_ROWS):
+            part = missing[start : start + _LOOKUP_ROWS]
+            for table in ("decisions", PLANNED)[: 1 + self._dry]:
+                for number, status, groups, application, extras in engines.rows_in(
+                    self._connection, _KEPT.format(table), part
+                ):
+                    rare = application is not None or extras is not None
+                    self._kept[number] = (STATUS_OF[status], split_list(groups), rare)
+        return self._kept
 
     def _find(self, keys: list[bytes]) -> None:
         for start in range(0, len(keys), _LOOKUP_ROWS):

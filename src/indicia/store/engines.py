@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from indicia.store import loading, postgresql
+
 # One number for "the head of the chain": who writes holds it, so that writers queue (PostgreSQL only).
 _WRITE_LOCK: Final = 0x1D1C1A
 # Times and ids of plain lists fit in a few pages; a bulk load wants the whole unique index in memory.
@@ -22,16 +24,15 @@ _CACHE_KIB: Final = 96 * 1024
 _MAPPED_BYTES: Final = 64 << 20
 # SQLite allows 32,766 values a statement since 3.32; our widest table has 23 columns.
 _ROWS_AT_ONCE: Final = 1_000
+# From here on COPY is the faster one, which asks for the types of the columns first.
+_COPIED_ROWS: Final = 20
 
 
 def engine(url: URL, *, busy_timeout_s: float) -> Engine:
     """Return the engine for *url*, set up for durability: what is committed survives a power cut."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, busy_timeout_s)
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
-    # A plan that was prepared when the tables were empty would outlive a bulk load (346 s instead of 6).
-    return create_engine(url, connect_args={"prepare_threshold": None}, pool_pre_ping=True)
+    return postgresql.engine(url, busy_timeout_s=busy_timeout_s)
 
 
 def file_of(url: URL) -> Path | None:
@@ -86,12 +87,58 @@ def begin_write(connection: Connection, *, wait: bool = True) -> Iterator[None]:
     with nullcontext() if wait else _impatient(connection):
         if connection.dialect.name == "sqlite":
             connection.execution_options(indicia_begin="BEGIN IMMEDIATE")
-        with connection.begin():
+        with _committed(connection):
             if connection.dialect.name == "postgresql":
                 if not wait:
                     connection.execute(text("SET LOCAL lock_timeout = '1ms'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITE_LOCK})
             yield
+
+
+class CommitUnknown(Exception):
+    """The connection was lost while a transaction was being committed: it was, or it was not."""
+
+
+@contextmanager
+def _committed(connection: Connection) -> Iterator[None]:
+    """Commit what was done in a transaction; raises `CommitUnknown` where nobody can say whether that was done."""
+    transaction = connection.begin()
+    try:
+        yield
+        if connection.dialect.name == "postgresql":
+            loading.settle(connection)
+    except BaseException:
+        transaction.rollback()
+        raise
+    try:
+        transaction.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise CommitUnknown(str(error.orig).strip()) from error
+        raise
+    if connection.dialect.name == "postgresql":
+        loading.tidy(connection)
+
+
+@contextmanager
+def begin_aside(connection: Connection) -> Iterator[None]:
+    """Begin a transaction that writes beside a writer of the chain: small rows of its own, and no others.
+
+    On PostgreSQL it waits for nobody but who has the same row, and not for the disk: what is written after it, and is
+    waited for, makes it last too. SQLite has one writer: another one is an `OperationalError`.
+    """
+    if connection.dialect.name != "postgresql":
+        with begin_write(connection, wait=False):
+            yield
+        return
+    with _committed(connection):
+        connection.execute(
+            text(
+                "SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '5s', true), "
+                "set_config('synchronous_commit', 'off', true)"
+            )
+        )
+        yield
 
 
 @contextmanager
@@ -132,6 +179,8 @@ def faults(connection: Connection) -> list[str]:
 
 def explain(error: DBAPIError, where: str) -> str:
     """Return a sentence on why the database at *where* cannot be used and what to do."""
+    if hasattr(error.orig, "sqlstate"):
+        return postgresql.explain(error, where)
     reason = str(error.orig).strip()
     lowered = reason.lower()
     if "locked" in lowered or "busy" in lowered:
@@ -167,11 +216,9 @@ def parts(connection: Connection, query: Executable, rows: int = 10_000) -> Iter
 def stream(connection: Connection, select: str, rows: int) -> Iterator[list[Any]]:
     """Yield the rows of *select*, our own text, in lists of up to *rows* as the driver gives them, however many."""
     if connection.dialect.name == "postgresql":
-        # A cursor with a name stays on the server; one without would bring all rows at once.
-        cursor = connection.connection.cursor("indicia_stream")
-        cursor.execute(select)
-    else:
-        cursor = connection.exec_driver_sql(select).cursor
+        yield from loading.stream(connection, select, rows)
+        return
+    cursor = connection.exec_driver_sql(select).cursor
     try:
         while part := cursor.fetchmany(rows):
             yield list(part)
@@ -181,6 +228,9 @@ def stream(connection: Connection, select: str, rows: int) -> Iterator[list[Any]
 
 def bulk_insert(connection: Connection, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     """Insert *rows* into *table* by the driver itself; *table* and *columns* are names of our schema, never input."""
+    if connection.dialect.name == "postgresql" and len(rows) >= _COPIED_ROWS:
+        loading.copy_rows(connection, table, columns, rows)
+        return
     if not rows:
         return
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
@@ -198,17 +248,36 @@ def bulk_insert(connection: Connection, table: str, columns: tuple[str, ...], ro
         connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}", rows)  # noqa: S608 our own names
 
 
+@contextmanager
+def by_index(connection: Connection) -> Iterator[None]:
+    """Let the statements within go through an index in their order until they have enough, whatever a planner expects.
+
+    SQLite does so anyway. PostgreSQL, told of conditions that next to no row meets, reads and sorts all that could.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.exec_driver_sql(loading.IN_ORDER)
+    try:
+        yield
+    finally:
+        with suppress(DBAPIError):  # of a transaction that has failed nothing is left to set
+            connection.exec_driver_sql(loading.AS_USUAL)
+
+
 def temporary_copy(connection: Connection, table: str, name: str) -> None:
     """Make an empty temporary table *name* with the columns of *table*, gone with the transaction's rollback."""
+    # There may have been one on this connection before: another part of the same transaction.
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} AS SELECT * FROM {table} WHERE 1 = 0")  # noqa: S608 our own names
 
 
 def rows_in(connection: Connection, select: str, values: list[Any]) -> list[tuple[Any, ...]]:
     """Return the rows of ``select … IN (values)`` by the driver itself; *select* is our own text, never input."""
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    marks = ",".join([mark] * len(values))
     # The driver's own tuples: a million of SQLAlchemy's rows cost seconds.
-    cursor = connection.exec_driver_sql(f"{select} IN ({marks})", tuple(values)).cursor
+    if connection.dialect.name == "postgresql":
+        return loading.rows_in(connection, select, values)
+    cursor = connection.exec_driver_sql(f"{select} IN ({','.join('?' * len(values))})", tuple(values)).cursor
     return list(cursor.fetchall())
 
 

@@ -47,12 +47,14 @@ from indicia.domain.query import (
     Query,
     Scalar,
     Text,
+    Touches,
     Within,
 )
 from indicia.store import dialects, valued
 from indicia.store.codes import ACTIONS, CATEGORIES, SEVERITIES, STATUSES, TYPES
 from indicia.store.nesting import deepest_first
 from indicia.store.schema import changesets, decisions
+from indicia.store.touching import touches
 
 _COLUMNS: Final[Mapping[Field, str]] = {
     Field.ID: "id",
@@ -210,7 +212,7 @@ def _branch(query: Query, table: FromClause, groups: Mapping[str, str], *, walk:
 def asks_decisions_only(query: Query) -> bool:
     """Return whether the decision of an indicator tells whether *query* holds of it."""
     match query:
-        case Constant():
+        case Constant() | Touches():
             return True
         case Not(operand):
             return asks_decisions_only(operand)
@@ -234,6 +236,8 @@ def _where(query: Query, table: FromClause, groups: Mapping[str, str], *, walk: 
             return or_(*(_branch(operand, table, groups, walk=walk) for operand in _together(Or, operands, table)))
         case Has(field, name):
             return _has(field, name, table, groups)
+        case Touches(own):
+            return touches(own, table.c.rbac_group_names)
         case About():
             return valued.about(query, table, _column(Field.INDICATOR_VALUE, table))
         case Within(network):

@@ -13,13 +13,14 @@ from indicia.store.schema import idempotency_keys
 
 
 class Answer(NamedTuple):
-    """What was asked under a key, and what was answered; ``status`` is None while the request is under way."""
+    """What was asked under a key, and what was answered; ``status`` is None while *node* works on it."""
 
     request_sha256: bytes
     at: datetime
     status: int | None
     headers: Mapping[str, str]
     body: bytes
+    node: str | None = None
 
 
 class IdempotencyKeys:
@@ -36,11 +37,11 @@ class IdempotencyKeys:
         if row is None:
             return None
         headers = orjson.loads(row.headers) if row.headers else {}
-        return Answer(row.request_sha256, row.at, row.status, headers, row.body or b"")
+        return Answer(row.request_sha256, row.at, row.status, headers, row.body or b"", row.node)
 
-    def claim(self, actor: str, key: str, request_sha256: bytes, at: datetime) -> None:
-        """Remember that *actor* began a request under *key*."""
-        values = {"actor": actor, "key": key, "request_sha256": request_sha256, "at": at}
+    def claim(self, actor: str, key: str, request_sha256: bytes, at: datetime, node: str | None = None) -> None:
+        """Remember that *actor* began a request under *key*, which *node* works on."""
+        values = {"actor": actor, "key": key, "request_sha256": request_sha256, "at": at, "node": node}
         self._connection.execute(insert(idempotency_keys).values(values))
 
     def answer(self, actor: str, key: str, status: int, headers: Mapping[str, str], body: bytes) -> None:

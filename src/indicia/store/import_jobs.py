@@ -5,16 +5,21 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from indicia.store.schema import import_findings, import_jobs
 
+_JSON: Final = ("options", "summary", "progress")
+
 
 class ImportJobRecord(NamedTuple):
-    """One import that runs, ran or waits: ``changeset`` is 0 where applying it changed nothing."""
+    """One import that runs, ran or waits: ``changeset`` is 0 where applying it changed nothing.
+
+    ``progress`` is what its process said last, for those who look at it from another one.
+    """
 
     id: str
     actor: str
@@ -28,6 +33,8 @@ class ImportJobRecord(NamedTuple):
     options: Mapping[str, Any]
     summary: Mapping[str, Any]
     changeset: int | None
+    progress: Mapping[str, Any] | None = None
+    stop_asked_at: datetime | None = None
 
 
 class ImportJobRecords:
@@ -62,6 +69,20 @@ class ImportJobRecords:
         if held_by is not None:
             query = query.where(import_jobs.c.owner == held_by)
         return self._connection.execute(query.values(_values(values))).rowcount == 1
+
+    def tell(self, job_id: str, owner: str, progress: Mapping[str, Any]) -> None:
+        """Say how far the one has got that *owner* has under way."""
+        query = update(import_jobs).where(import_jobs.c.id == job_id, import_jobs.c.owner == owner)
+        self._connection.execute(query.values(_values({"progress": progress})))
+
+    def ask_to_stop(self, job_id: str, now: datetime) -> None:
+        """Let its process know that somebody wants it stopped."""
+        self._connection.execute(update(import_jobs).where(import_jobs.c.id == job_id).values(stop_asked_at=now))
+
+    def to_be_stopped(self, owner: str) -> list[str]:
+        """Return those of *owner* that somebody wants stopped."""
+        query = select(import_jobs.c.id).where(import_jobs.c.owner == owner, import_jobs.c.stop_asked_at.is_not(None))
+        return list(self._connection.execute(query).scalars())
 
     def forget_before(self, moment: datetime) -> None:
         """Forget what was begun before *moment*."""
@@ -99,13 +120,12 @@ class ImportJobRecords:
 
 def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: orjson.dumps(value).decode() if name in ("options", "summary") else value
+        name: orjson.dumps(value).decode() if name in _JSON and value is not None else value
         for name, value in fields.items()
     }
 
 
 def _record(row: Any) -> ImportJobRecord:
     values = dict(row._mapping)  # noqa: SLF001 SQLAlchemy's public name
-    values["options"] = orjson.loads(values["options"])
-    values["summary"] = orjson.loads(values["summary"])
+    values |= {name: orjson.loads(values[name]) for name in _JSON if values[name] is not None}
     return ImportJobRecord(**values)

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any, BinaryIO, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
+from indicia.store.proposals import OPEN
 from indicia.store.schema import planned_import_chunks, planned_imports
+from indicia.store.schema_proposals import proposals
 
 CHUNK_BYTES: Final = 1 << 20
 
@@ -83,15 +85,21 @@ class PlannedImports:
         query = update(planned_imports).where(planned_imports.c.id == import_id)
         self._connection.execute(query.values(changeset=changeset))
 
+    def keep_since(self, import_id: str, moment: datetime) -> None:
+        """Keep a planned import as long as one that was planned at *moment*."""
+        self._connection.execute(update(planned_imports).where(planned_imports.c.id == import_id).values(at=moment))
+
     def drop_body(self, import_id: str) -> None:
         """Forget the bytes of a planned import: nobody needs them any more."""
         self._connection.execute(delete(planned_import_chunks).where(planned_import_chunks.c.import_id == import_id))
 
     def forget_before(self, moment: datetime) -> None:
-        """Forget the imports that were planned before *moment*."""
-        old = select(planned_imports.c.id).where(planned_imports.c.at < moment)
+        """Forget the imports that were planned before *moment*, but for those that are proposed and wait."""
+        waiting = select(proposals.c.import_id).where(proposals.c.state == OPEN, proposals.c.import_id.is_not(None))
+        forgotten = and_(planned_imports.c.at < moment, planned_imports.c.id.not_in(waiting))
+        old = select(planned_imports.c.id).where(forgotten)
         self._connection.execute(delete(planned_import_chunks).where(planned_import_chunks.c.import_id.in_(old)))
-        self._connection.execute(delete(planned_imports).where(planned_imports.c.at < moment))
+        self._connection.execute(delete(planned_imports).where(forgotten))
 
 
 def _values(planned: PlannedImport) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from indicia.domain.changes import Known
 from indicia.domain.identity import subject
 from indicia.domain.indicator import Indicator, StoredIndicator
 from indicia.domain.observable import ObservableType
-from indicia.domain.precedence import Winner, Winners, wider
+from indicia.domain.precedence import Sees, Winner, Winners, wider
 from indicia.store import decisions as decisions_store
 from indicia.store import engines, filters
 from indicia.store.dialects import among, contains
@@ -21,11 +21,9 @@ from indicia.store.rows import (
     ACTION_OF,
     DECISION_COLUMNS,
     OWN_COLUMNS,
-    STATUS_OF,
     Version,
     decode,
     join_list,
-    split_list,
 )
 from indicia.store.schema import changesets, decisions, from_microseconds, indicator_history, indicators
 from indicia.store.selection import Selection, begun, expired
@@ -38,16 +36,10 @@ WALKED_FIRST: Final = 30_000
 FEW_ROWS: Final = 10_000
 _COLUMNS: Final = ("id", *OWN_COLUMNS, "created", "began")
 _KNOWN: Final = (
-    "SELECT i.subject, i.id, i.action, i.digest, d.status, d.rbac_group_names, i.expires_at, i.began, i.created, "
-    "CASE WHEN d.extras IS NULL AND i.external_id IS NULL AND d.application IS NULL THEN 0 ELSE 1 END "
+    "SELECT subject, id, action, digest, decision, expires_at, began, created, external_id FROM {} WHERE subject"
 )
 _VALUES: Final = "SELECT id, COALESCE(value, canonical) FROM {} WHERE id"
 _PLANNED: Final = "planned_indicators"
-_KNOWN_STORED: Final = f"{_KNOWN} FROM indicators i JOIN decisions d ON d.id = i.decision WHERE i.subject"
-_KNOWN_PLANNED: Final = (
-    f"{_KNOWN} FROM {_PLANNED} i JOIN (SELECT * FROM decisions UNION ALL SELECT * FROM {decisions_store.PLANNED}) d "  # noqa: S608 our own names
-    "ON d.id = i.decision WHERE i.subject"
-)
 
 
 class Indicators:
@@ -69,13 +61,13 @@ class Indicators:
         wanted = sorted(set(subjects))
         for start in range(0, len(wanted), SUBJECTS_AT_ONCE):
             part = wanted[start : start + SUBJECTS_AT_ONCE]
-            for row in engines.rows_in(self._connection, _KNOWN_STORED, part):
-                found.setdefault(row[0], []).append(self._known(row, changeset))
+            for key, stored in self._read_known("indicators", part, changeset):
+                found.setdefault(key, []).append(stored)
             if self._dry:
-                for row in engines.rows_in(self._connection, _KNOWN_PLANNED, part):
-                    siblings = found.setdefault(row[0], [])
-                    siblings[:] = [known for known in siblings if known.id != row[1]]
-                    siblings.append(self._known(row, changeset))
+                for key, planned in self._read_known(_PLANNED, part, changeset):
+                    siblings = found.setdefault(key, [])
+                    siblings[:] = [known for known in siblings if known.id != planned.id]
+                    siblings.append(planned)
         return found
 
     def values(self, ids: Sequence[int]) -> dict[int, str]:
@@ -101,11 +93,11 @@ class Indicators:
         found = winners(self._connection, kinds, now, most + 1)
         return None if len(found) > most else list(found.values())
 
-    def winners_over(self, batch: Sequence[Indicator], now: datetime) -> Winners:
+    def winners_over(self, batch: Sequence[Indicator], now: datetime, sees: Sees | None = None) -> Winners:
         """Return those of the winners that can beat an indicator of *batch*, found by the wider values of each."""
         names = {name for indicator in batch for name in wider(indicator)}
         subjects = {subject(kind, text): (kind, text) for kind, text in names}
-        found = Winners()
+        found = Winners(sees=sees)
         for key, siblings in self.known(subjects, -1).items():
             for known in siblings:
                 if known.decides(now):
@@ -115,23 +107,30 @@ class Indicators:
             found.add(ranges[number])
         return found
 
-    def _known(self, row: tuple[Any, ...], changeset: int) -> Known:
-        _subject, number, action, digest, status, groups, expires, began, created, rare = row
-        return tuple.__new__(
-            Known,
-            (
-                number,
-                ACTION_OF[action],
-                digest,
-                STATUS_OF[status],
-                split_list(groups) if groups else (),
-                None if expires is None else self._time(expires),
-                began,
-                created,
-                bool(rare),
-                began == changeset,
-            ),
-        )
+    def _read_known(self, table: str, subjects: list[bytes], changeset: int) -> Iterator[tuple[bytes, Known]]:
+        rows = engines.rows_in(self._connection, _KNOWN.format(table), subjects)
+        # Decisions are few, and asked for once: no planner joins well what the same transaction has just filled.
+        decided = self._decisions.kept([row[4] for row in rows])
+        for subject_, number, action, digest, decision, expires, began, created, external_id in rows:
+            status, groups, rare = decided[decision]
+            yield (
+                subject_,
+                tuple.__new__(
+                    Known,
+                    (
+                        number,
+                        ACTION_OF[action],
+                        digest,
+                        status,
+                        groups,
+                        None if expires is None else self._time(expires),
+                        began,
+                        created,
+                        rare or external_id is not None,
+                        began == changeset,
+                    ),
+                ),
+            )
 
     def _time(self, stored: int) -> datetime:
         """Return the time that *stored* is; the expiries of a list are few and its rows many."""
@@ -279,12 +278,14 @@ class Indicators:
         walk = wanted.conditions(indicators, walk=True)
         end = min(after + WALKED_FIRST, (1 << 63) - 1)
         first = query.where(now.id <= end, *walk).order_by(now.id).limit(offset + limit)
-        found = list(self._read(first))
+        with engines.by_index(self._connection):
+            found = list(self._read(first))
         if len(found) < offset + limit:
             rest = query.where(now.id > end).limit(offset + limit - len(found))
             changed = filters.by_last_update(wanted.query, indicators) if wanted.query is not None else None
             if changed is not None and self._are_few(select(changed.subquery().c.id), end):
-                rest = rest.where(now.id.in_(changed), *walk).order_by(now.id)
+                numbers = self._connection.execute(select(changed.subquery().c.id)).scalars()
+                rest = rest.where(among(now.id, numbers), *walk).order_by(now.id)
             elif self._is_rare(wanted, end):
                 rest = rest.where(*wanted.conditions(indicators)).order_by(now.id + 0)
             else:

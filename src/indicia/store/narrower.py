@@ -17,17 +17,24 @@ from indicia.store.codes import ACTIONS, TYPES
 from indicia.store.rows import TYPE_OF
 from indicia.store.schema import decisions, indicators
 from indicia.store.selection import live
+from indicia.store.touching import touching
 
 #: Rows whose text looks narrower and that are looked at closely: no page waits for more.
 _LOOKED_AT: Final = 500
 
 
 def narrower(
-    connection: Connection, about: Observable, actions: Collection[Action], now: datetime, most: int
+    connection: Connection,
+    about: Observable,
+    actions: Collection[Action],
+    now: datetime,
+    most: int,
+    groups: frozenset[str] | None = None,
 ) -> list[int]:
     """Return the numbers of up to *most* indicators with one of *actions* about a part of what *about* covers.
 
-    Their text says where to look, the law of matching whether they are: exact, but past 500 likely rows it stops.
+    With *groups* only those that touch these device groups. Their text says where to look, the law of matching whether
+    they are: exact, but past 500 likely rows it stops.
     """
     patterns = _patterns(about)
     if not patterns or not actions:
@@ -36,6 +43,7 @@ def narrower(
     deciding = select(decided.id).where(
         decided.type.in_([TYPES[kind] for kind in NETWORK_TYPES]),
         decided.action.in_([ACTIONS[action] for action in actions]),
+        *touching(groups),
     )
     rows = connection.execute(
         select(now_.id, decided.type, now_.canonical)

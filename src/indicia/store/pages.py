@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, func, select, type_coerce
 
 from indicia.domain.query import KINDS, And, Compare, Field, Kind, OrderBy, Query, Scalar, negated
-from indicia.store import engines, filters
+from indicia.store import dialects, engines, filters
 from indicia.store.codes import ACTIONS, CATEGORIES, SEVERITIES, STATUSES, TYPES
 from indicia.store.schema import changesets, indicators
 from indicia.store.selection import Selection
@@ -122,14 +123,16 @@ class Pages:
             query = query.where(past(key, asked.after, down=asked.down))
         # Where an index leads to what matches, it is not to be one of the order instead.
         order = in_order(key, down=asked.down, narrow=narrow)
-        return places(self._connection, query.order_by(*order).limit(asked.limit))
+        with engines.by_index(self._connection) if narrow else nullcontext():
+            return places(self._connection, query.order_by(*order).limit(asked.limit))
 
     def _conditions(self, selection: Selection) -> list[ColumnElement[bool]]:
         query = selection.query
         if query is not None and not filters.is_pointed(query):
             changed = filters.by_last_update(query, indicators)
             if changed is not None and self._are_few(select(changed.subquery().c.id)):
-                return [indicators.c.id.in_(changed), *selection.conditions(indicators, walk=True)]
+                numbers = self._connection.execute(select(changed.subquery().c.id)).scalars()
+                return [dialects.among(indicators.c.id, numbers), *selection.conditions(indicators, walk=True)]
         return selection.conditions(indicators)
 
     # -- by number ------------------------------------------------------------------------------------------------

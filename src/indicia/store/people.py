@@ -9,12 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from indicia.domain.access import Role
 from indicia.store.schema import people, sign_in_links
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may sign in; what argon2 made of the password is not part of it."""
+    """Somebody who may sign in; what argon2 made of the password is not part of it.
+
+    ``groups`` are the device groups that they are limited to, None where they are not.
+    """
 
     id: str
     name: str
@@ -22,6 +26,8 @@ class Person:
     created_by: str
     password_at: datetime | None = None
     disabled_at: datetime | None = None
+    role: Role = Role.ADMINISTRATOR
+    groups: frozenset[str] | None = None
 
 
 #: The columns of a `Person`, in their order.
@@ -32,6 +38,8 @@ PERSON = (
     people.c.created_by,
     people.c.password_at,
     people.c.disabled_at,
+    people.c.role,
+    people.c.rbac_group_names,
 )
 
 
@@ -48,7 +56,7 @@ class People:
     def all(self) -> list[Person]:
         """Return everybody, the oldest first."""
         query = select(*PERSON).order_by(people.c.created_at, people.c.id)
-        return [Person(*row) for row in self._connection.execute(query)]
+        return [person_of(row) for row in self._connection.execute(query)]
 
     def get(self, number: str) -> Person | None:
         """Return the person with the id *number*."""
@@ -65,7 +73,8 @@ class People:
     def add(self, person: Person, name_key: str) -> None:
         """Add a person, who has no password yet."""
         values = {name: getattr(person, name) for name in Person.__slots__}
-        self._connection.execute(insert(people).values(values | {"name_key": name_key}))
+        values |= {"name_key": name_key, "role": person.role.value, "rbac_group_names": values.pop("groups")}
+        self._connection.execute(insert(people).values(values))
 
     def set_password(self, number: str, password: str, at: datetime) -> None:
         """Keep what argon2 made of a password."""
@@ -80,6 +89,11 @@ class People:
     def disable(self, number: str, at: datetime | None) -> None:
         """Let a person sign in no more, or, without a time, again."""
         self._connection.execute(update(people).where(people.c.id == number).values(disabled_at=at))
+
+    def give(self, number: str, role: Role, groups: frozenset[str] | None) -> None:
+        """Give a person a role and the device groups that they are limited to."""
+        query = update(people).where(people.c.id == number)
+        self._connection.execute(query.values(role=role.value, rbac_group_names=groups))
 
     # -- links ----------------------------------------------------------------------------------------------------
 
@@ -100,7 +114,7 @@ class People:
         row = self._connection.execute(query).first()
         if row is None:
             return None
-        return (None if row[0] is None else Person(*row[1:]),)
+        return (None if row[0] is None else person_of(row[1:]),)
 
     def forget_links(self, person: str | None) -> None:
         """Forget the links of *person*; without one, those for whoever comes first."""
@@ -108,5 +122,11 @@ class People:
         self._connection.execute(delete(sign_in_links).where(same))
 
 
+def person_of(row: Sequence[Any]) -> Person:
+    """Return the person of the columns of `PERSON`."""
+    number, name, created_at, created_by, password_at, disabled_at, role, groups = row
+    return Person(number, name, created_at, created_by, password_at, disabled_at, Role(role), groups)
+
+
 def _person(row: Sequence[Any] | None) -> Person | None:
-    return None if row is None else Person(*row)
+    return None if row is None else person_of(row)

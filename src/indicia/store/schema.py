@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    literal_column,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,6 +61,19 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         return None if value is None else from_microseconds(value)
+
+
+class Names(TypeDecorator[frozenset[str]]):
+    """A set of names as a JSON list; null is no set at all, which is not the empty one."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: frozenset[str] | None, dialect: Dialect) -> str | None:
+        return None if value is None else orjson.dumps(sorted(value)).decode()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> frozenset[str] | None:
+        return None if value is None else frozenset(orjson.loads(value))
 
 
 # 64 bits everywhere; on SQLite `INTEGER PRIMARY KEY` has to be spelled so to be the row's own number.
@@ -166,15 +181,24 @@ changesets = Table(
 )
 Index(None, changesets.c.at)
 Index(None, changesets.c.actor)
+Index(None, changesets.c.kind)
+# Those that changed indicators, which may be few among sign-ins: the newest of them is asked for with every request.
+MOVED: Final = changesets.c.created + changesets.c.updated + changesets.c.deleted > literal_column("0")
+Index("ix_changesets_moved", changesets.c.id, sqlite_where=MOVED, postgresql_where=MOVED)
 
+# ``rules`` is a JSON document that says which devices are of the group, null where none are by themselves.
 device_groups = Table(
     "device_groups",
     metadata,
     Column("id", BigNumber, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False, unique=True),
     Column("rank", Integer, nullable=False),
+    Column("rules", Text),
+    Column("description", Text),
 )
 
+# ``rbac_group_names`` is the set of device groups that a client or a person is limited to, null where it is not;
+# ``previous_sha256`` is the secret before the last rotation, which is good a while longer.
 applications = Table(
     "applications",
     metadata,
@@ -186,6 +210,11 @@ applications = Table(
     Column("created_by", Text, nullable=False),
     Column("revoked_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
+    Column("expires_at", UtcDateTime),
+    Column("rbac_group_names", Names),
+    Column("rotated_at", UtcDateTime),
+    Column("previous_sha256", LargeBinary(32)),
+    Column("previous_until", UtcDateTime),
 )
 
 tenants = Table("tenants", metadata, Column("id", Text, primary_key=True))
@@ -200,6 +229,7 @@ idempotency_keys = Table(
     Column("status", Integer),
     Column("headers", Text),
     Column("body", LargeBinary),
+    Column("node", Text),
 )
 Index(None, idempotency_keys.c.at)
 
@@ -238,6 +268,9 @@ people = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("disabled_at", UtcDateTime),
+    # A node of the version before makes people who may do everything, as they could.
+    Column("role", Text, nullable=False, server_default="administrator"),
+    Column("rbac_group_names", Names),
 )
 
 # Links that let somebody set a password, once; without a person the one that makes the first.
@@ -289,6 +322,8 @@ import_jobs = Table(
     Column("options", Text, nullable=False),
     Column("summary", Text, nullable=False),
     Column("changeset", BigInteger),
+    Column("progress", Text),
+    Column("stop_asked_at", UtcDateTime),
 )
 Index(None, import_jobs.c.at)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from indicia.store.people import PERSON, Person
+from indicia.store.people import PERSON, Person, person_of
 from indicia.store.schema import people, preferences, sessions
 
 
@@ -44,7 +44,7 @@ class Sessions:
         if row is None:
             return None
         width = len(SessionRow._fields)
-        return SessionRow(*row[:width]), Person(*row[width:-1]), row[-1]
+        return SessionRow(*row[:width]), person_of(row[width:-1]), row[-1]
 
     def of(self, person: str) -> list[SessionRow]:
         """Return the sessions of *person*, the one seen last first."""

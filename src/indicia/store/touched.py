@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, not_, or_, selec
 from sqlalchemy.sql import FromClause
 
 from indicia.domain.changes import Effect
-from indicia.store.schema import changesets, indicator_history, indicators
+from indicia.store.rows import split_list
+from indicia.store.schema import changesets, decisions, indicator_history, indicators
 from indicia.store.selection import begun
 
 
@@ -35,6 +36,15 @@ class Touched:
         past = indicator_history.c
         query = select(past.id, past.ended).where(past.id.in_(numbers), past.began == changeset)
         return {row.id: row.ended for row in self._connection.execute(query)}
+
+    def scopes(self, changeset: int) -> list[tuple[str, ...]]:
+        """Return the scopes of the versions that *changeset* began or ended, each once."""
+        found: set[str | None] = set()
+        for table, condition in self._parts(changeset, None, 0):
+            own = select(table.c.decision).where(condition)
+            query = select(decisions.c.rbac_group_names).where(decisions.c.id.in_(own)).distinct()
+            found.update(self._connection.execute(query).scalars())
+        return [split_list(names) for names in sorted(found, key=str)]
 
     def _parts(self, changeset: int, effect: Effect | None, after: int) -> list[tuple[FromClause, ColumnElement[bool]]]:
         """Return the tables and conditions that together select what is asked for."""

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from indicia.store import dialects
+from indicia.store import dialects, engines
 from indicia.store.schema import indicators
 
 #: Rows that are walked through before it is looked where the walk would end: most pages are found among them.
@@ -48,6 +48,12 @@ class Path:
         self, connection: Connection, conditions: Conditions, *, after: Place | None, limit: int, budget: int | None
     ) -> Walked:
         """Return up to *limit* places of rows past *after* that meet *conditions*, looking at *budget* rows at most."""
+        with engines.by_index(connection):
+            return self._walk(connection, conditions, after=after, limit=limit, budget=budget)
+
+    def _walk(
+        self, connection: Connection, conditions: Conditions, *, after: Place | None, limit: int, budget: int | None
+    ) -> Walked:
         found: list[Place] = []
         start, spent = after, 0
         while True:
@@ -66,14 +72,18 @@ class Path:
 
     def count(self, connection: Connection, conditions: Conditions, *, most: int, budget: int) -> tuple[int, bool]:
         """Return how many of the first *budget* rows meet *conditions*, *most* at most, and whether those are all."""
-        end = self._end(connection, None, budget)
+        with engines.by_index(connection):
+            end = self._end(connection, None, budget)
         inner = self._select(*self._between(None, end)[0], *conditions).limit(most)
         found = connection.execute(select(func.count()).select_from(inner.subquery())).scalar_one()
         return found, end is None
 
     def _select(self, *conditions: ColumnElement[bool]) -> Select[Any]:
         query = select(self.key, indicators.c.id).where(*self.only, *conditions)
-        return query.order_by(*in_order(self.key, down=self.down))
+        if self.key is indicators.c.id:
+            return query.order_by(*in_order(self.key, down=self.down))
+        # The key is never null here: to say where nulls would be would hide the order from PostgreSQL's index.
+        return query.order_by(*((each.desc() if self.down else each.asc()) for each in (self.key, indicators.c.id)))
 
     def _end(self, connection: Connection, start: Place | None, rows: int) -> Place | None:
         """Return the last of the next *rows* rows, None where there are not so many: told by the index alone."""

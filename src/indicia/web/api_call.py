@@ -91,7 +91,8 @@ class Call:
             return sent(work(self.database))
         asked = Asked(self.actor, _checked_key(key), self._digest(payload()))
         try:
-            return sent(idempotency.once(self.database, asked, work, now=self.now, changes=changes))
+            node = self.app.node
+            return sent(idempotency.once(self.database, asked, work, now=self.now, changes=changes, node=node))
         except InvalidInput as error:
             if [problem.code for problem in error.problems] == [idempotency.REUSED]:
                 raise Refusal(422, idempotency.REUSED, error.problems[0].message) from None

@@ -10,7 +10,10 @@ from starlette.responses import Response
 from indicia.domain.access import Permission, require
 from indicia.services import changesets
 from indicia.services.changesets import Undone, changeset_as_dict
+from indicia.services.checkpoints import own_keys
 from indicia.services.idempotency import Reply
+from indicia.services.requests import Undo
+from indicia.services.verification import verify_all
 from indicia.store.database import Database
 from indicia.web import api_models as models
 from indicia.web.api_call import (
@@ -27,6 +30,7 @@ from indicia.web.api_call import (
     sent,
     text_of,
 )
+from indicia.web.api_proposing import WAITS, Propose, or_wait
 from indicia.web.dependencies import RawBodyDep, parse_json
 from indicia.web.problems import documented
 
@@ -63,10 +67,18 @@ def read_changeset(call: CallDep, id: str) -> Response:
 @router.post(
     "/changesets/{id}/undo",
     summary="Undo a changeset",
-    responses={200: {"model": models.Undone}, **documented(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+    responses={200: {"model": models.Undone}, **WAITS, **documented(400, 401, 403, 404, 409, 413, 415, 422, 503)},
     openapi_extra=models.body(models.UNDO, {"reason": "The wrong file."}, required=False),
 )
-def undo_changeset(call: CallDep, id: str, raw: RawBodyDep, *, key: Key = None, dry_run: DryRun = False) -> Response:
+def undo_changeset(
+    call: CallDep,
+    id: str,
+    raw: RawBodyDep,
+    *,
+    key: Key = None,
+    dry_run: DryRun = False,
+    propose: Propose = False,
+) -> Response:
     """Take a changeset back by another one; 409 names the indicators that later changesets touched."""
     require_type(call.request, "application/json")
     number = number_of(id, "changeset")
@@ -75,11 +87,22 @@ def undo_changeset(call: CallDep, id: str, raw: RawBodyDep, *, key: Key = None, 
 
     def work(database: Database) -> Reply:
         undone = changesets.undo(
-            database, number, actor=call.actor, now=call.now, reason=why, keep_later=keep_later, dry_run=dry_run
+            database,
+            number,
+            actor=call.actor,
+            now=call.now,
+            reason=why,
+            keep_later=keep_later,
+            dry_run=dry_run,
+            policy=call.app.policy,
         )
         return reply(undone_as_dict(undone, dry_run=dry_run))
 
-    return call.once(key, lambda: raw, work, changes=not dry_run)
+    def whole(database: Database) -> Reply:
+        asked = Undo(number, keep_later, why)
+        return or_wait(call, database, work, lambda _database: asked, propose=propose and not dry_run, reason=why)
+
+    return call.once(key, lambda: raw, whole, changes=not dry_run)
 
 
 @router.get(
@@ -95,8 +118,9 @@ def verify(
     ] = None,
 ) -> Response:
     """Prove the chain of changesets and every row that they signed; reads everything, so it takes a while."""
-    require(call.actor, Permission.TI_READ_WRITE_ALL)
-    newest, faults = changesets.verify_chain(call.database, head=head)
+    require(call.actor, Permission.AUDIT_READ)
+    own = own_keys(call.app.checkpoints.shipping.key_file)
+    newest, faults = verify_all(call.database, head=head, own=own)
     body = {
         "intact": not faults,
         "head": changeset_as_dict(newest) if newest else None,

@@ -22,10 +22,12 @@ from indicia.services.import_preview import Preview, problems_of
 from indicia.services.import_report import ImportReport
 from indicia.services.imports import Format, Options, Source
 from indicia.services.planned_imports import PLANS_ARE_KEPT
+from indicia.services.requests import Import, import_of
 from indicia.store.database import Database
 from indicia.store.imports import PlannedImport
 from indicia.web import api_models as models
 from indicia.web.api_call import Call, CallDep, DryRun, Key, Reason, checked_text, media_type, reply, sent
+from indicia.web.api_proposing import WAITS, Propose, or_wait
 from indicia.web.dependencies import SpooledBodyDep
 from indicia.web.problems import PROBLEM_JSON, Fault, Refusal, documented, problem_reply
 
@@ -124,6 +126,7 @@ class Defaults:
     summary="Plan an import, or import",
     responses={
         200: {"model": models.ImportPlan | models.ImportReport, "description": "the plan, or the report"},
+        **WAITS,
         **documented(400, 401, 403, 409, 413, 415, 503),
         **_REFUSED,
     },
@@ -143,6 +146,7 @@ def import_indicators(
     strict: Annotated[bool, Query(description="refuse what Defender refuses")] = False,
     name: Annotated[str, Query(description="what the report calls the file", max_length=_NAME_CHARACTERS)] = "body",
     reason: Reason = None,
+    propose: Propose = False,
 ) -> Response:
     """With `dryRun=true` plan the import of the body and keep the plan for a day; without, import it at once."""
     kind = _format(call.request, format)
@@ -151,7 +155,21 @@ def import_indicators(
     options = Options(kind, strict, on_error == "skip", dry_run, why, defaults.of(kind, call.now))
 
     def work(database: Database) -> Reply:
-        return _planned(call, database, source, options) if dry_run else _imported(call, database, source, options)
+        if dry_run:
+            return _planned(call, database, source, options)
+
+        def request(database: Database) -> Import:
+            file.seek(0)
+            id = str(uuid.uuid4())
+            report = _plan(call, database, source, options, id)
+            report.problems.close()
+            planned = planned_imports.planned_import(database, id, actor=call.actor)
+            return import_of(planned)
+
+        def now(database: Database) -> Reply:
+            return _imported(call, database, source, options)
+
+        return or_wait(call, database, now, request, propose=propose, reason=why)
 
     return call.once(key, lambda: planned_imports.digest_of(file), work, changes=not dry_run)
 
@@ -163,16 +181,16 @@ def import_indicators(
 )
 def read_import(call: CallDep, id: str) -> Response:
     """What a planned import would do, or the changeset that it was applied as."""
-    require(call.actor, *Permission)
+    require(call.actor, Permission.INDICATORS_READ)
     return sent(reply(plan_as_dict(planned_imports.planned_import(call.database, id, actor=call.actor))))
 
 
 @router.post(
     "/{id}/apply",
     summary="Apply the plan of an import",
-    responses={200: {"model": models.ImportReport}, **documented(400, 401, 403, 404, 409, 422, 503)},
+    responses={200: {"model": models.ImportReport}, **WAITS, **documented(400, 401, 403, 404, 409, 422, 503)},
 )
-def apply_import(call: CallDep, id: str, *, key: Key = None) -> Response:
+def apply_import(call: CallDep, id: str, *, key: Key = None, propose: Propose = False) -> Response:
     """Do exactly what the plan shows; 409 where what is stored has changed, so that it would be something else."""
 
     def work(database: Database) -> Reply:
@@ -187,10 +205,16 @@ def apply_import(call: CallDep, id: str, *, key: Key = None) -> Response:
         with report.problems:
             return reply(report_as_dict(report))
 
-    try:
+    def request(database: Database) -> Import:
+        return import_of(planned_imports.planned_import(database, id, actor=call.actor))
+
+    def waits(database: Database) -> Reply:
         # One transaction, so that nobody else applies the same plan meanwhile.
-        whole = work if key is not None else lambda database: idempotency.as_one(database, work)
-        return call.once(key, lambda: b"", whole)
+        one = work if key is not None else lambda joined: idempotency.as_one(joined, work)
+        return or_wait(call, database, one, request, propose=propose, reason=None)
+
+    try:
+        return call.once(key, lambda: b"", waits)
     except InvalidInput as error:
         if [problem.code for problem in error.problems] == ["refused-rows"]:
             raise Refusal(422, "refused-rows", str(error)) from None
@@ -218,7 +242,13 @@ def report_as_dict(report: ImportReport) -> dict[str, Any]:
 
 def _planned(call: Call, database: Database, source: Source, options: Options) -> Reply:
     id = str(uuid.uuid4())
-    report = planned_imports.plan_import(
+    _plan(call, database, source, options, id).problems.close()
+    plan = plan_as_dict(planned_imports.planned_import(database, id, actor=call.actor))
+    return reply(plan, headers={"Content-Location": f"/v1/imports/{id}"})
+
+
+def _plan(call: Call, database: Database, source: Source, options: Options, id: str) -> ImportReport:
+    return planned_imports.plan_import(
         database,
         source,
         options,
@@ -229,9 +259,6 @@ def _planned(call: Call, database: Database, source: Source, options: Options) -
         listener=Preview(),
         policy=call.app.policy,
     )
-    report.problems.close()
-    plan = plan_as_dict(planned_imports.planned_import(database, id, actor=call.actor))
-    return reply(plan, headers={"Content-Location": f"/v1/imports/{id}"})
 
 
 def _imported(call: Call, database: Database, source: Source, options: Options) -> Reply:

@@ -17,6 +17,7 @@ from indicia.exporters.entity import etag, native
 from indicia.services import changesets, idempotency, indicators
 from indicia.services.idempotency import Reply
 from indicia.services.indicators import Wanted
+from indicia.services.requests import Delete, DeleteMatching, Release, Request, edit_of, submit_of
 from indicia.store.database import Database
 from indicia.web import api_models as models
 from indicia.web.api_call import (
@@ -38,6 +39,7 @@ from indicia.web.api_call import (
     text_of,
     version_of,
 )
+from indicia.web.api_proposing import WAITS, Propose, or_wait
 from indicia.web.api_shapes import as_of, created, draft_from, group_ids_of, parsed, shown
 from indicia.web.dependencies import JsonBodyDep
 from indicia.web.problems import documented
@@ -154,12 +156,19 @@ def read_history(call: CallDep, id: str) -> Response:
     responses={
         200: {"model": models.PlannedIndicator, "description": "a dry run: nothing was written"},
         201: {"model": models.WrittenIndicator},
+        **WAITS,
         **documented(400, 401, 403, 409, 413, 415, 422, 503),
     },
     openapi_extra=models.body(models.NEW_INDICATOR, models.EXAMPLE),
 )
 def create_indicator(
-    call: CallDep, body: JsonBodyDep, *, key: Key = None, reason: Reason = None, dry_run: DryRun = False
+    call: CallDep,
+    body: JsonBodyDep,
+    *,
+    key: Key = None,
+    reason: Reason = None,
+    dry_run: DryRun = False,
+    propose: Propose = False,
 ) -> Response:
     """Create an indicator; 409 names the one that has the same type, value and action already."""
     require_type(call.request, JSON)
@@ -181,34 +190,60 @@ def create_indicator(
         )
         return created(written, group_ids_of(database), dry_run=dry_run)
 
-    return call.once(key, lambda: orjson.dumps(body), work, changes=not dry_run)
+    def request(_database: Database) -> Request:
+        return submit_of([draft], [faults], create_only=True, reason=why)
+
+    def whole(database: Database) -> Reply:
+        return or_wait(call, database, work, request, propose=propose and not dry_run, reason=why)
+
+    return call.once(key, lambda: orjson.dumps(body), whole, changes=not dry_run)
 
 
 @router.put(
     "/{id}",
     summary="Replace an indicator",
-    responses={200: {"model": models.WrittenIndicator}, **documented(400, 401, 403, 404, 409, 412, 413, 415, 428, 503)},
+    responses={
+        200: {"model": models.WrittenIndicator},
+        **WAITS,
+        **documented(400, 401, 403, 404, 409, 412, 413, 415, 428, 503),
+    },
     openapi_extra=models.body(models.NEW_INDICATOR, models.EXAMPLE),
 )
 def replace_indicator(
-    call: CallDep, id: str, body: JsonBodyDep, *, if_match: IfMatch = None, reason: Reason = None
+    call: CallDep,
+    id: str,
+    body: JsonBodyDep,
+    *,
+    if_match: IfMatch = None,
+    reason: Reason = None,
+    propose: Propose = False,
 ) -> Response:
     """Give an indicator another version: what the body does not name is taken away."""
     require_type(call.request, JSON)
     number = number_of(id)
     version = version_of(if_match, number)
     draft, faults = draft_from(body)
-    return edited(call, number, version, reason, lambda _stored: (draft, faults))
+    return edited(call, number, version, reason, lambda _stored: (draft, faults), propose=propose)
 
 
 @router.patch(
     "/{id}",
     summary="Change properties of an indicator",
-    responses={200: {"model": models.WrittenIndicator}, **documented(400, 401, 403, 404, 409, 412, 413, 415, 428, 503)},
+    responses={
+        200: {"model": models.WrittenIndicator},
+        **WAITS,
+        **documented(400, 401, 403, 404, 409, 412, 413, 415, 428, 503),
+    },
     openapi_extra=models.body(models.PATCH, _EXAMPLE_PATCH, MERGE_PATCH, JSON),
 )
 def change_indicator(
-    call: CallDep, id: str, body: JsonBodyDep, *, if_match: IfMatch = None, reason: Reason = None
+    call: CallDep,
+    id: str,
+    body: JsonBodyDep,
+    *,
+    if_match: IfMatch = None,
+    reason: Reason = None,
+    propose: Propose = False,
 ) -> Response:
     """Change what the body names (JSON Merge Patch, RFC 7396): null takes a property away."""
     require_type(call.request, MERGE_PATCH, JSON)
@@ -216,7 +251,12 @@ def change_indicator(
     version = version_of(if_match, number)
     patch = object_of(body)
     return edited(
-        call, number, version, reason, lambda stored: draft_from(patch, indicators.draft_from(stored.indicator))
+        call,
+        number,
+        version,
+        reason,
+        lambda stored: draft_from(patch, indicators.draft_from(stored.indicator)),
+        propose=propose,
     )
 
 
@@ -224,44 +264,67 @@ def change_indicator(
     "/{id}",
     status_code=204,
     summary="Delete an indicator",
-    responses={**documented(400, 401, 403, 404, 412, 428, 503)},
+    responses={**WAITS, **documented(400, 401, 403, 404, 409, 412, 428, 503)},
 )
-def delete_indicator(call: CallDep, id: str, *, if_match: IfMatch = None, reason: Reason = None) -> Response:
+def delete_indicator(
+    call: CallDep, id: str, *, if_match: IfMatch = None, reason: Reason = None, propose: Propose = False
+) -> Response:
     """Delete an indicator; its history stays, and the changeset can be undone."""
     number = number_of(id)
     version = version_of(if_match, number)
     why = checked_text(reason, "reason")
+
+    def work(database: Database) -> Reply:
+        who: dict[str, Any] = {"actor": call.actor, "now": call.now, "version": version, "reason": why}
+        indicators.delete(database, [number], **who, dry_run=propose, policy=call.app.policy)
+        return Reply(204, {}, b"")
+
     with stale_is_refused():
-        indicators.delete(call.database, [number], actor=call.actor, now=call.now, version=version, reason=why)
-    return Response(None, 204)
+        if propose:  # the version has to be the one that was read, here too
+            work(call.database)
+        request = Delete((number,), why)
+        return sent(or_wait(call, call.database, work, lambda _database: request, propose=propose, reason=why))
 
 
 @router.post(
     "/{id}/release",
     summary="Release a held indicator",
-    responses={200: {"model": models.WrittenIndicator}, **documented(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+    responses={
+        200: {"model": models.WrittenIndicator},
+        **WAITS,
+        **documented(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    },
     openapi_extra=models.body(models.RELEASE, {"reason": "Agreed with the network team: ours since May."}),
 )
-def release_indicator(call: CallDep, id: str, body: JsonBodyDep, *, key: Key = None) -> Response:
+def release_indicator(
+    call: CallDep, id: str, body: JsonBodyDep, *, key: Key = None, propose: Propose = False
+) -> Response:
     """Enforce an indicator that the guard holds, for a reason that is kept with it."""
     require_type(call.request, JSON)
     number = number_of(id)
     why = text_of(object_of(body, ["reason"]), "reason") or ""
 
     def work(database: Database) -> Reply:
-        [stored] = indicators.release(database, [number], actor=call.actor, now=call.now, reason=why)
+        [stored] = indicators.release(
+            database, [number], actor=call.actor, now=call.now, reason=why, policy=call.app.policy
+        )
         return shown(stored, group_ids_of(database), ())
 
-    return call.once(key, lambda: orjson.dumps(body), work)
+    def whole(database: Database) -> Reply:
+        return or_wait(call, database, work, lambda _database: Release((number,), why), propose=propose, reason=why)
+
+    return call.once(key, lambda: orjson.dumps(body), whole)
 
 
 @router.post(
     "/delete",
     summary="Delete many indicators",
-    responses={200: {"model": models.Deleted}, **documented(400, 401, 403, 404, 409, 413, 415, 422, 503)},
+    responses={200: {"model": models.Deleted}, **WAITS, **documented(400, 401, 403, 404, 409, 413, 415, 422, 503)},
     openapi_extra=models.body(models.DELETE, {"filter": "externalId eq 'feed-7'", "reason": "The feed was retired."}),
 )
-def delete_indicators(call: CallDep, body: JsonBodyDep, *, key: Key = None, dry_run: DryRun = False) -> Response:
+def delete_indicators(
+    call: CallDep, body: JsonBodyDep, *, key: Key = None, dry_run: DryRun = False, propose: Propose = False
+) -> Response:
     """Delete all that are named, or all that match, as one changeset: all or nothing."""
     require_type(call.request, JSON)
     fields = object_of(body, ["ids", "filter", "reason"])
@@ -274,15 +337,21 @@ def delete_indicators(call: CallDep, body: JsonBodyDep, *, key: Key = None, dry_
     def work(database: Database) -> Reply:
         who: dict[str, Any] = {"actor": call.actor, "now": call.now, "reason": why, "dry_run": dry_run}
         if numbers is None:
-            deleted = indicators.delete_matching(database, wanted, **who)
+            deleted = indicators.delete_matching(database, wanted, **who, policy=call.app.policy)
         else:
-            deleted = len(indicators.delete(database, numbers, **who))
+            deleted = len(indicators.delete(database, numbers, **who, policy=call.app.policy))
         made = None
         if deleted and not dry_run:  # in the same transaction: the newest changeset is this one
             [made] = [each.id for each in changesets.list_changesets(database, actor=call.actor, limit=1)]
         return reply({"deleted": deleted, "dryRun": dry_run, "changeset": made})
 
-    whole = work if dry_run or key is not None else lambda database: idempotency.as_one(database, work)
+    def request(_database: Database) -> Request:
+        return Delete(tuple(numbers), why) if numbers is not None else DeleteMatching(wanted, why)
+
+    def whole(database: Database) -> Reply:
+        one = work if dry_run or key is not None else lambda joined: idempotency.as_one(joined, work)
+        return or_wait(call, database, one, request, propose=propose and not dry_run, reason=why)
+
     return call.once(key, lambda: orjson.dumps(body), whole, changes=not dry_run)
 
 
@@ -292,22 +361,24 @@ def edited(
     version: int | None,
     reason: str | None,
     change: Callable[[StoredIndicator], tuple[Draft, Sequence[Problem]]],
+    *,
+    propose: bool = False,
 ) -> Response:
     """Give indicator *number* what *change* makes of it, and answer with what it is now."""
+    why = checked_text(reason, "reason")
+    who: dict[str, Any] = {"actor": call.actor, "now": call.now, "version": version, "reason": why}
+
+    def work(database: Database) -> Reply:
+        written = indicators.edit(database, number, change, **who, guard=call.app.guard, policy=call.app.policy)
+        if written.stored is None:  # pragma: no cover - an edit that is refused raises
+            raise AssertionError("an edit gives the indicator back")
+        return shown(written.stored, group_ids_of(database), written.problems)
+
+    def request(database: Database) -> Request:
+        return edit_of(database, number, change, **who)
+
     with stale_is_refused():
-        written = indicators.edit(
-            call.database,
-            number,
-            change,
-            actor=call.actor,
-            now=call.now,
-            guard=call.app.guard,
-            version=version,
-            reason=checked_text(reason, "reason"),
-        )
-    if written.stored is None:  # pragma: no cover - an edit that is refused raises
-        raise AssertionError("an edit gives the indicator back")
-    return sent(shown(written.stored, group_ids_of(call.database), written.problems))
+        return sent(or_wait(call, call.database, work, request, propose=propose, reason=why))
 
 
 def _filter(filter: Any) -> str:

@@ -223,20 +223,6 @@ class ImportPlan(ImportReport):
     apply: str | None
 
 
-class Group(Model):
-    """A device group; rank 1 is the highest."""
-
-    id: str
-    name: str
-    rank: int
-
-
-class GroupList(Model):
-    """Every device group, the highest ranked first."""
-
-    items: list[Group]
-
-
 class Me(Model):
     """Who the token says you are, and what you may do."""
 
@@ -245,6 +231,7 @@ class Me(Model):
     source: str
     permissions: list[str]
     sees_only_own: bool = Field(description="whether only the indicators that you created exist for you")
+    groups: list[str] | None = Field(description="the device groups that you are limited to; null for no limit")
 
 
 class Verification(Model):
@@ -344,15 +331,6 @@ DELETE: Final[dict[str, Any]] = {
         "reason": _nullable(_text(1_000)),
     },
     "oneOf": [{"required": ["ids"]}, {"required": ["filter"]}],
-    "additionalProperties": False,
-}
-NEW_GROUP: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "name": _text(200, minLength=1),
-        "rank": {"type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000},
-    },
-    "required": ["name"],
     "additionalProperties": False,
 }
 

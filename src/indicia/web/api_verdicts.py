@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indicia.domain.access import Permission, require
+from indicia.domain.access import Permission, require_unlimited
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.exporters.verdict import verdict_as_dict
 from indicia.services.verdicts import MOST_VALUES, explain
@@ -67,6 +67,7 @@ _QUESTION: Final[dict[str, Any]] = {
             "maxItems": MOST_VALUES,
         },
         "group": {"type": ["string", "null"], "maxLength": _LONGEST_GROUP, "description": "the device's group"},
+        "device": {"type": ["string", "null"], "maxLength": _LONGEST_GROUP, "description": "in place of its group"},
         "at": {"type": ["string", "null"], "maxLength": _LONGEST_AT, "description": "as of then: a time, a changeset"},
     },
     "required": ["values"],
@@ -84,6 +85,11 @@ _At = Annotated[
     str | None, Query(description="as of then: a time (RFC 3339), or the number of a changeset", max_length=_LONGEST_AT)
 ]
 
+_Device = Annotated[
+    str | None,
+    Query(description="in place of its group: the name of a device, or its machine id", max_length=_LONGEST_GROUP),
+]
+
 router = APIRouter(prefix="/v1", tags=["Verdicts"], default_response_class=Response)
 
 
@@ -96,15 +102,16 @@ def ask_about_one(
     call: CallDep,
     value: Annotated[str, Query(description="a hash, an address, a name or a URL", max_length=LONGEST_VALUE)],
     group: Annotated[str | None, Query(description="the device group of the device", max_length=_LONGEST_GROUP)] = None,
+    device: _Device = None,
     at: _At = None,
 ) -> Response:
     """The verdict about one value for a device of a group, and every indicator that was considered."""
-    return sent(reply(_verdicts(call, [value], group, at)[0]))
+    return sent(reply(_verdicts(call, [value], group, device, at)[0]))
 
 
 async def question(request: Request, app: AppDep, actor: ActorDep) -> AsyncIterator[Any]:
     """Give the JSON of the body; or its lines as a file, which is gone after the answer."""
-    require(actor, Permission.TI_READ_WRITE_ALL)  # before anything is kept
+    require_unlimited(actor, Permission.INDICATORS_READ)  # before anything is kept
     require_type(request, "application/json", NDJSON)
     if media_type(request) == NDJSON:
         async with asynccontextmanager(spooled_body)(request, app, actor) as lines:
@@ -128,6 +135,7 @@ def ask_about_many(
     group: Annotated[
         str | None, Query(description="the device's group, where the body is lines", max_length=_LONGEST_GROUP)
     ] = None,
+    device: _Device = None,
     at: _At = None,
 ) -> Response:
     """The verdicts about 1 to 10,000 values, in their order; about any number, line by line, as NDJSON.
@@ -136,7 +144,7 @@ def ask_about_many(
     or an object with `line` and `problem` for a line that could not be read; empty lines count for nothing.
     """
     if media_type(call.request) == NDJSON:
-        return streamed(body, lambda values: _verdicts(call, values, group, at, now=datetime.now(UTC)))
+        return streamed(body, lambda values: _verdicts(call, values, group, device, at, now=call.app.now()))
     asked = object_of(body, tuple(_QUESTION["properties"]))
     values = asked.get("values")
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
@@ -144,10 +152,11 @@ def ask_about_many(
     if any(len(each) > LONGEST_VALUE for each in values):
         raise InvalidInput([Problem("too-long", f"a value has at most {LONGEST_VALUE:,} characters", "values")])
     group = group if asked.get("group") is None else text_of(asked, "group")
+    device = device if asked.get("device") is None else text_of(asked, "device")
     at = at if asked.get("at") is None else text_of(asked, "at")
     if 1 <= len(values) <= MOST_VALUES and _wants_lines(call.request):
-        return streamed(values, lambda some: _verdicts(call, some, group, at, now=datetime.now(UTC)))
-    return sent(reply({"verdicts": _verdicts(call, values, group, at)}))
+        return streamed(values, lambda some: _verdicts(call, some, group, device, at, now=call.app.now()))
+    return sent(reply({"verdicts": _verdicts(call, values, group, device, at)}))
 
 
 def _wants_lines(request: Request) -> bool:
@@ -156,7 +165,13 @@ def _wants_lines(request: Request) -> bool:
 
 
 def _verdicts(
-    call: Call, values: list[str], group: str | None, at: str | None, *, now: datetime | None = None
+    call: Call,
+    values: list[str],
+    group: str | None,
+    device: str | None,
+    at: str | None,
+    *,
+    now: datetime | None = None,
 ) -> list[dict[str, Any]]:
     found = explain(
         call.database,
@@ -165,6 +180,7 @@ def _verdicts(
         now=now or call.now,
         guard=call.app.guard,
         group=group,
+        device=device,
         at=as_of(at),
         precedence=call.app.settings.network_precedence,
         engine=call.app.engine,

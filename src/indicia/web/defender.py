@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -15,13 +14,13 @@ from indicia.app import App
 from indicia.domain.access import Actor
 from indicia.domain.draft import Draft, draft_of
 from indicia.domain.errors import Forbidden, InvalidInput, NotFound, Problem
-from indicia.domain.rules import Strictness
-from indicia.exporters.entity import entity, precise
+from indicia.exporters.entity import entity
 from indicia.services import groups, indicators
 from indicia.services.indicators import Wanted, Written
 from indicia.web import defender_schemas as schemas
 from indicia.web.defender_errors import documented
 from indicia.web.defender_query import Options
+from indicia.web.defender_waiting import WAITS, delete_or_wait, is_waiting, submit_or_wait
 from indicia.web.dependencies import ActorDep, AppDep, JsonBodyDep, NowDep
 from indicia.web.origin import origin_of
 from indicia.web.problems import Refusal
@@ -89,10 +88,12 @@ def submit(request: Request, app: AppDep, actor: ActorDep, now: NowDep, body: Js
     """Create an indicator, or update the one with the same type, value and action."""
     if not isinstance(body, dict):
         raise Refusal(400, "not-an-object", "the body has to be a JSON object: one indicator")
-    draft, faults = _draft(body, _GroupIds(app))
-    [written] = _submitted([draft], [tuple(faults)], app, actor, now)
+    draft, faults = _draft(body, _GroupIds(app, actor))
+    [written] = submit_or_wait(app, [draft], [tuple(faults)], actor=actor, now=now)
     if written.stored is None:
         errors = _errors(written)
+        if is_waiting(written):
+            raise Refusal(403, WAITS, errors[0].message)
         if any(problem.code == "not-yours" for problem in errors):
             raise Forbidden("; ".join(problem.message for problem in errors))
         raise InvalidInput(errors)
@@ -117,14 +118,14 @@ def submit(request: Request, app: AppDep, actor: ActorDep, now: NowDep, body: Js
 def import_many(request: Request, app: AppDep, actor: ActorDep, now: NowDep, body: JsonBodyDep) -> Response:
     """Create or update up to 500 indicators; a bad one fails alone, and says why."""
     items = _items(body, "Indicators")
-    ids = _GroupIds(app)
+    ids = _GroupIds(app, actor)
     drafts: list[Draft] = []
     faults: list[tuple[Problem, ...]] = []
     for item in items:
         draft, problems = _draft(item, ids) if isinstance(item, dict) else (Draft(), [_NOT_AN_OBJECT])
         drafts.append(draft)
         faults.append(tuple(problems))
-    written = _submitted(drafts, faults, app, actor, now)
+    written = submit_or_wait(app, drafts, faults, actor=actor, now=now)
     value = [
         _imported(draft, each) if isinstance(item, dict) else _NOT_IMPORTED
         for item, draft, each in zip(items, drafts, written, strict=True)
@@ -138,7 +139,7 @@ def import_many(request: Request, app: AppDep, actor: ActorDep, now: NowDep, bod
 )
 def delete(app: AppDep, actor: ActorDep, now: NowDep, id: str = _ID) -> Response:
     """Delete one indicator."""
-    indicators.delete(app.database, [_known_number(id)], actor=actor, now=now, name_others=True)
+    delete_or_wait(app, [_known_number(id)], actor=actor, now=now)
     return _nothing()
 
 
@@ -160,7 +161,7 @@ def delete_many(app: AppDep, actor: ActorDep, now: NowDep, body: JsonBodyDep) ->
             [Problem("invalid-id", f"{str(item)[:50]!r} is not an id", "IndicatorIds", str(item)[:50]) for item in bad]
         )
     known = [each for each in numbers if each is not None]
-    indicators.delete(app.database, known, actor=actor, now=now, name_others=True)
+    delete_or_wait(app, known, actor=actor, now=now)
     return _nothing()
 
 
@@ -173,31 +174,10 @@ def _nothing_yet(request: Request, _actor: ActorDep) -> Response:
     return _odata({"@odata.context": _context(request, name), "value": []})
 
 
-for _name in ("alerts", "incidents", "machines"):
+for _name in ("alerts", "incidents"):
     router.add_api_route(
         f"/{_name}", _nothing_yet, response_model=schemas.Rows, responses=documented(401, 503), name=_name.capitalize()
     )
-
-
-@router.get("/exposureScore", response_model=schemas.Score, responses=documented(401, 503), name="Exposure score")
-def exposure_score(request: Request, _actor: ActorDep, now: NowDep) -> Response:
-    """Return a score of zero: none is kept here."""
-    return _odata({"@odata.context": _context(request, "ExposureScore/$entity"), "time": precise(now), "score": 0})
-
-
-@router.get(
-    "/exposureScore/ByMachineGroups",
-    response_model=schemas.Rows,
-    responses=documented(401, 503),
-    name="Exposure score of each device group",
-)
-def exposure_by_group(request: Request, app: AppDep, _actor: ActorDep, now: NowDep) -> Response:
-    """Return the device groups; clients read their names and numbers here."""
-    rows = [
-        {"time": precise(now), "score": 0, "rbacGroupName": group.name, "rbacGroupId": group.id}
-        for group in groups.list_groups(app.database)
-    ]
-    return _odata({"@odata.context": _context(request, "ExposureScore"), "value": rows})
 
 
 # -- words of the API --------------------------------------------------------------------------------------------------
@@ -214,14 +194,16 @@ _NOT_IMPORTED: Final[Mapping[str, Any]] = {
 class _GroupIds:
     """The device groups by number, read once and only where somebody names them so."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, actor: Actor) -> None:
         self._app = app
+        self._actor = actor
         self._names: dict[str, str] | None = None
 
     def name_of(self, number: str) -> str | None:
-        """Return the name of the device group *number*."""
+        """Return the name of the device group *number*; None for one that the actor may not name, there or not."""
         if self._names is None:
-            self._names = {str(group.id): group.name for group in groups.list_groups(self._app.database)}
+            own = groups.list_groups(self._app.database, actor=self._actor)
+            self._names = {str(group.id): group.name for group in own}
         return self._names.get(number)
 
 
@@ -255,21 +237,6 @@ def _draft(body: Mapping[str, Any], ids: _GroupIds) -> tuple[Draft, list[Problem
     if not isinstance(named, list):
         return draft, problems  # what is wrong with the names is found with the rest
     return draft._replace(rbac_group_names=[*named, *names]), problems
-
-
-def _submitted(
-    drafts: Sequence[Draft], faults: Sequence[tuple[Problem, ...]], app: App, actor: Actor, now: datetime
-) -> list[Written]:
-    return indicators.submit(
-        app.database,
-        drafts,
-        actor=actor,
-        now=now,
-        guard=app.guard,
-        strictness=Strictness.COMPAT,
-        known_problems=faults,
-        policy=app.policy,
-    )
 
 
 def _imported(draft: Draft, written: Written) -> dict[str, Any]:

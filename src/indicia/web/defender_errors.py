@@ -33,6 +33,10 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "not-an-object": "InvalidRequestBody",
     "incomplete-body": "InvalidRequestBody",
 }
+# What is forbidden for another reason than a permission.
+_FORBIDDEN: Final[Mapping[str, str]] = {
+    "waits-for-somebody-else": "DisallowedOperation",
+}
 _BY_STATUS: Final[Mapping[int, str]] = {
     400: "BadRequest",
     401: "Unauthorized",
@@ -51,8 +55,10 @@ _BY_STATUS: Final[Mapping[int, str]] = {
 def defender_code(fault: Fault) -> str:
     """Return Defender's code for *fault*: that of its first problem which refuses anything."""
     errors = [problem for problem in fault.problems if not problem.warning]
-    if errors:
+    if errors and fault.status != 403:
         return _BY_PROBLEM.get(errors[0].code, "InvalidInput")
+    if fault.status == 403 and fault.code in _FORBIDDEN:
+        return _FORBIDDEN[fault.code]
     if fault.status == 400 and fault.code in _BY_CODE:
         return _BY_CODE[fault.code]
     return _BY_STATUS.get(fault.status, "BadRequest")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, BinaryIO, Final, cast
 
 import orjson
@@ -17,7 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 from indicia.app import App
 from indicia.domain.access import Actor
 from indicia.domain.errors import Forbidden, Unavailable
-from indicia.services import applications
+from indicia.services import api_keys, applications
+from indicia.web.noting import note_key
 from indicia.web.problems import Refusal
 from indicia.web.tokens import InvalidToken, Tokens
 
@@ -26,7 +27,10 @@ SPOOL_BYTES: Final = 1 << 20
 MAX_JSON_DEPTH: Final = 32
 
 _BEARER = HTTPBearer(
-    auto_error=False, scheme_name="token", bearerFormat="JWT", description="A token of the token endpoint"
+    auto_error=False,
+    scheme_name="token",
+    bearerFormat="JWT",
+    description="A token of the token endpoint, or an API key (`ind_…`)",
 )
 # Brackets inside strings do not count; possessive, so that one pass is all.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -44,9 +48,9 @@ async def get_tokens(request: Request) -> Tokens:
     return cast(Tokens, request.app.state.tokens)
 
 
-async def now() -> datetime:
-    """Return the moment of this request."""
-    return datetime.now(UTC)
+async def now(request: Request) -> datetime:
+    """Return the moment of this request, by the clock that all nodes share."""
+    return cast(App, request.app.state.indicia).now()
 
 
 AppDep = Annotated[App, Depends(get_app)]
@@ -61,16 +65,23 @@ def current_actor(
     at: NowDep,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
 ) -> Actor:
-    """Return who is asking; a missing, wrong or expired token, or one of a revoked client, is refused with 401."""
+    """Return who is asking, by a token or by a key; one that is missing, wrong, expired or revoked is refused."""
     if bearer is None:
-        raise _unauthorized("a token is needed: send `Authorization: Bearer …`", None)
-    tenant = applications.tenant_of(app.database)
+        raise _unauthorized("a token or a key is needed: send `Authorization: Bearer …`", None)
     try:
-        client_id = tokens.client_of(bearer.credentials, tenant=tenant, host=request.url.netloc, now=at)
-        actor = applications.actor_of(app.database, client_id, at)
+        if api_keys.is_key(bearer.credentials):
+            actor, key = api_keys.bearer_of(app.database, bearer.credentials, at)
+            request.state.api_key, used = key, key.id
+        else:
+            tenant = applications.tenant_of(app.database)
+            issued = tokens.client_of(bearer.credentials, tenant=tenant, host=request.url.netloc, now=at)
+            actor = applications.actor_of(app.database, issued.client_id, at, issued.secret_id)
+            used = issued.client_id
     except (InvalidToken, Forbidden) as error:
         raise _unauthorized(str(error), "invalid_token") from None
     request.state.actor = actor.id
+    request.state.who = actor
+    note_key(request, app.audit, actor, used, at)
     return actor
 
 

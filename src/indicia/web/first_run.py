@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from indicia.app import App
-from indicia.domain.access import Actor, Permission, Source
+from indicia.domain.access import Actor, Role, Source
 from indicia.services import applications, people
 from indicia.web.tokens import DEFENDER_RESOURCE
 
@@ -38,7 +38,7 @@ def way_in(app: App, address: str, *, now: datetime) -> list[str]:
 
 def what_to_try(app: App, address: str, *, now: datetime) -> list[str]:
     """Return the lines to print; makes an API client where there is none, whose secret is shown this once."""
-    actor = Actor("first-run", "first run", Source.CLI, frozenset({Permission.TI_READ_WRITE_ALL}))
+    actor = Actor("first-run", "first run", Source.CLI, Role.ADMINISTRATOR.permissions)
     if applications.list_applications(app.database, actor=actor):
         return ["", f"The API describes itself at {address}/openapi.json.", *_by_command_line()]
     made = applications.add_application(app.database, CLIENT_NAME, [], actor=actor, now=now)

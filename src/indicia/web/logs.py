@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+_KEY: Final = re.compile(r"(ind_[a-z0-9]{12}_)[A-Za-z0-9]{8,100}")
 _SECRET_WORDS: Final = ("authorization", "secret", "token", "password", "body")
 
 
@@ -26,13 +28,30 @@ def open_log(stream: TextIO | None = None) -> FilteringBoundLogger:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _without_secrets,
-            *renderers,
+            *renderers[:-1],
+            _without_keys,
+            renderers[-1],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(20),
         context_class=dict,
         cache_logger_on_first_use=True,
     )
     return log
+
+
+def _without_keys(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Leave of every API key only what tells which one it is, wherever it stands: traces of errors, too."""
+    return {name: _scrubbed(value) for name, value in event.items()}
+
+
+def _scrubbed(value: Any) -> Any:
+    if isinstance(value, str):
+        return _KEY.sub(r"\1…", value) if "ind_" in value else value
+    if isinstance(value, dict):
+        return {name: _scrubbed(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrubbed(each) for each in value]
+    return value
 
 
 def _without_secrets(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

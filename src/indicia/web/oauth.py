@@ -15,9 +15,10 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from indicia.app import App
 from indicia.domain.errors import Forbidden
 from indicia.services import applications
-from indicia.store.applications import Application
+from indicia.services.applications import Authenticated, ExpiredClient
 from indicia.web.dependencies import AppDep, NowDep, TokensDep, bounded_body
 from indicia.web.origin import origin_of
 from indicia.web.problems import Fault, request_id
@@ -82,6 +83,7 @@ async def form(request: Request) -> dict[str, str]:
     if scheme.lower() == "basic" and "client_secret" not in fields:
         name, secret = _basic(encoded)
         fields |= {"client_id": name, "client_secret": secret}
+    request.state.client_id = fields.get("client_id", "")
     return fields
 
 
@@ -122,11 +124,17 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 def token_v1(tenant: str, request: Request, fields: FormDep, app: AppDep, tokens: TokensDep, now: NowDep) -> Response:
     """Return a token for a client's id and secret; `resource` names the API it is for."""
     resource = _resource(fields, request, default=DEFENDER_RESOURCE)
-    application, tenant = _client(tenant, fields, app)
-    seconds = app.settings.token_seconds
-    issuer = f"{origin_of(request)}/{tenant}/"
+    client = _client(tenant, fields, app, now)
+    seconds = _seconds(client, app, now)
     token = tokens.issue(
-        application, tenant=tenant, audience=resource, issuer=issuer, version="1.0", now=now, seconds=seconds
+        client.application,
+        tenant=client.tenant,
+        audience=resource,
+        issuer=f"{origin_of(request)}/{client.tenant}/",
+        version="1.0",
+        now=now,
+        seconds=seconds,
+        secret_id=client.secret_id,
     )
     at = int(now.timestamp())
     reply = {
@@ -152,11 +160,17 @@ def token_v1(tenant: str, request: Request, fields: FormDep, app: AppDep, tokens
 def token_v2(tenant: str, request: Request, fields: FormDep, app: AppDep, tokens: TokensDep, now: NowDep) -> Response:
     """Return a token for a client's id and secret; `scope` names the API it is for."""
     resource = _resource(fields, request, default=None)
-    application, tenant = _client(tenant, fields, app)
-    seconds = app.settings.token_seconds
-    issuer = f"{origin_of(request)}/{tenant}/v2.0"
+    client = _client(tenant, fields, app, now)
+    seconds = _seconds(client, app, now)
     token = tokens.issue(
-        application, tenant=tenant, audience=resource, issuer=issuer, version="2.0", now=now, seconds=seconds
+        client.application,
+        tenant=client.tenant,
+        audience=resource,
+        issuer=f"{origin_of(request)}/{client.tenant}/v2.0",
+        version="2.0",
+        now=now,
+        seconds=seconds,
+        secret_id=client.secret_id,
     )
     return _json({"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token})
 
@@ -231,26 +245,35 @@ def _basic(encoded: str) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(secret)  # RFC 6749, 2.3.1
 
 
-def _client(tenant: str, fields: Mapping[str, str], app: AppDep) -> tuple[Application, str]:
-    """Return the client whose id and secret are in *fields*, and its tenant."""
+def _client(tenant: str, fields: Mapping[str, str], app: AppDep, now: datetime) -> Authenticated:
+    """Return the client whose id and secret are in *fields*."""
     kind = _needed(fields, "grant_type")
     if kind != "client_credentials":
         raise TokenRefused(
             400, "unsupported_grant_type", 70_003, "The only grant type of this server is 'client_credentials'."
         )
-    tenant = _tenant(tenant, applications.tenant_of(app.database))
+    _tenant(tenant, applications.tenant_of(app.database))
     client_id = _needed(fields, "client_id").strip()
     if not client_id.isprintable():
         raise TokenRefused(400, "invalid_request", 900_144, "The client id has characters that none has.")
     if not fields.get("client_secret"):
         raise TokenRefused(401, "invalid_client", 7_000_218, "The request has to contain 'client_secret'.")
     try:
-        _, application = applications.authenticate(app.database, client_id, fields["client_secret"])
+        return applications.authenticate(app.database, client_id, fields["client_secret"], now)
+    except ExpiredClient:
+        raise TokenRefused(
+            401, "invalid_client", 7_000_222, "The API client has expired; an administrator can make a new one."
+        ) from None
     except Forbidden:
         raise TokenRefused(
             401, "invalid_client", 7_000_215, "The client id or the client secret is wrong, or the client was revoked."
         ) from None
-    return application, tenant
+
+
+def _seconds(client: Authenticated, app: App, now: datetime) -> int:
+    """Return how long a token is good: never past the end of the client, or of a secret that was replaced."""
+    most = app.settings.token_seconds
+    return most if client.until is None else max(1, min(most, int((client.until - now).total_seconds())))
 
 
 def _tenant(given: str, known: str | None) -> str:

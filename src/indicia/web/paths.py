@@ -15,7 +15,21 @@ _TENANT: Final = re.compile(
 )
 # The first segments of the pages; the empty one is the home page.
 _PAGES: Final = frozenset(
-    {"", "assets", "changes", "check", "import", "indicators", "settings", "sign-in", "sign-out", "welcome"}
+    {
+        "",
+        "assets",
+        "audit",
+        "changes",
+        "check",
+        "devices",
+        "import",
+        "indicators",
+        "proposals",
+        "settings",
+        "sign-in",
+        "sign-out",
+        "welcome",
+    }
 )
 _SLASHES: Final = re.compile(r"/{2,}")
 

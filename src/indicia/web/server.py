@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import FrameType
@@ -17,6 +17,7 @@ from typing import Any, Final
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -29,14 +30,22 @@ from indicia.app import App
 from indicia.domain.access import system_actor
 from indicia.domain.errors import Forbidden, IndiciaError, Unavailable
 from indicia.services import indicators
+from indicia.services.auditing import Audit, known_client
+from indicia.services.board import Board
+from indicia.services.checkpoints import own_keys
+from indicia.services.node_health import numbers
+from indicia.services.shared_keys import shared_key
+from indicia.services.starting import record_start
 from indicia.services.verification import Verification
 from indicia.settings import Settings
-from indicia.web import api, defender, docs, oauth, status
+from indicia.web import api, defender, defender_machines, docs, oauth, status
 from indicia.web.defender_errors import defender_reply
 from indicia.web.description import Described
+from indicia.web.draining import DrainingServer
 from indicia.web.first_run import way_in, what_to_try
 from indicia.web.logs import open_log
 from indicia.web.metrics import Metrics
+from indicia.web.noting import keep_why, note_answer
 from indicia.web.paths import ForgivingPaths, is_compat, is_portal, is_token_endpoint
 from indicia.web.portal import routes as portal
 from indicia.web.portal.assets import Assets
@@ -47,7 +56,7 @@ from indicia.web.portal.resuming import kept_form, kept_from, resumed
 from indicia.web.portal.signing_in import Desk, interrupted_page
 from indicia.web.problems import INTERNAL_ERROR, Fault, fault_of, problem_reply
 from indicia.web.session import SignedOut, StalePage, is_from_page
-from indicia.web.tokens import Tokens
+from indicia.web.tokens import Tokens, new_key
 from indicia.worker import Worker
 
 # Clients of a compat API give up after a minute or so; a writer that waits longer than that waits in vain.
@@ -72,9 +81,9 @@ def create_app(app: App, *, log: FilteringBoundLogger | None = None) -> FastAPI:
 
     def count() -> int:
         everything = indicators.Wanted(include_expired=True)
-        return indicators.count_indicators(app.database, everything, actor=counter, now=datetime.now(UTC))
+        return indicators.count_indicators(app.database, everything, actor=counter, now=app.now())
 
-    metrics = Metrics(count)
+    metrics = Metrics(count, lambda: numbers(app.node, app.follower, app.clock))
     server = Described(
         title="Indicia",
         summary="Indicators of compromise: a Defender-compatible API under /api, our own under /v1.",
@@ -83,7 +92,7 @@ def create_app(app: App, *, log: FilteringBoundLogger | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(Doorkeeper, log=log, metrics=metrics),
+            Middleware(Doorkeeper, log=log, metrics=metrics, audit=app.audit),
             Middleware(ForgivingPaths),
             Middleware(CompressedPages),
         ],
@@ -97,13 +106,26 @@ def create_app(app: App, *, log: FilteringBoundLogger | None = None) -> FastAPI:
         },
     )
     server.state.indicia = app
-    server.state.tokens = Tokens.open(app.key_file)
+    server.state.tokens = _tokens(app)
     server.state.metrics = metrics
-    server.state.desk = Desk.open(log)
+    server.state.desk = Desk.open(log, app, server.state.tokens)
     server.state.assets = Assets.load()
     server.state.templates = Templates(server.state.assets)
-    server.state.verification = Verification(app.database, lambda: datetime.now(UTC))
-    for router in (status.router, oauth.router, defender.router, api.router, docs.router, portal.router):
+    server.state.verification = Verification(
+        app.database,
+        app.now,
+        lambda: own_keys(app.checkpoints.shipping.key_file),
+        Board(app.database, app.node, app.now),
+    )
+    for router in (
+        status.router,
+        oauth.router,
+        defender.router,
+        defender_machines.router,
+        api.router,
+        docs.router,
+        portal.router,
+    ):
         server.include_router(router)
     return server
 
@@ -114,7 +136,13 @@ async def _told(request: Request, error: Exception) -> Response:
 
 async def _token_refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, oauth.TokenRefused)
-    return oauth.token_refused(error, request, datetime.now(UTC))
+    keep_why(request, error.status, error.error, error.message)
+    given = getattr(request.state, "client_id", "")
+    if error.status == 401 and given.isprintable():
+        with suppress(Unavailable):
+            claimed = await run_in_threadpool(known_client, request.app.state.indicia.database, given)
+            request.state.claimed = claimed
+    return oauth.token_refused(error, request, _now(request))
 
 
 async def _signed_out(request: Request, error: Exception) -> Response:
@@ -122,7 +150,7 @@ async def _signed_out(request: Request, error: Exception) -> Response:
     if request.method == "POST" and request.headers.get("hx-request") != "true":
         kept = await kept_from(request)
         if kept is not None:
-            return interrupted_page(request, datetime.now(UTC), kept)
+            return interrupted_page(request, _now(request), kept)
     return signed_out_reply(request, ended=error.ended)
 
 
@@ -131,17 +159,29 @@ async def _stale_page(request: Request, error: Exception) -> Response:
     form, session = getattr(request.state, "form", None), getattr(request.state, "session", None)
     kept = kept_form(request, form) if form is not None and is_from_page(request) else None
     if kept is not None and session is not None and request.headers.get("hx-request") != "true":
-        return resumed(request, datetime.now(UTC), session, kept, status=403)
+        return resumed(request, _now(request), session, kept, status=403)
     return await _told(request, Forbidden(str(error)))
+
+
+def _tokens(app: App) -> Tokens:
+    if not app.nodes_share_key:
+        return Tokens.open(app.key_file)
+    return Tokens.of(shared_key(app.database, "tokens", new_key, now=app.now()))
+
+
+def _now(request: Request) -> datetime:
+    app: App = request.app.state.indicia
+    return app.now()
 
 
 def fault_reply(fault: Fault, request: Request) -> Response:
     """Return *fault* in the shape of the API that was called."""
+    keep_why(request, fault.status, fault.code, fault.message)
     path = request.scope["path"]
     if is_compat(path):
         return defender_reply(fault, request)
     if is_token_endpoint(path):
-        return oauth.fault_reply(fault, request, datetime.now(UTC))
+        return oauth.fault_reply(fault, request, _now(request))
     is_nowhere = request.scope.get("route") is None
     if is_portal(path) or (is_nowhere and "text/html" in request.headers.get("accept", "")):
         return portal_reply(fault, request)
@@ -151,10 +191,11 @@ def fault_reply(fault: Fault, request: Request) -> Response:
 class Doorkeeper:
     """Stands outermost: numbers, logs and counts each request, adds headers, and is the last resort of errors."""
 
-    def __init__(self, app: ASGIApp, log: FilteringBoundLogger, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, log: FilteringBoundLogger, metrics: Metrics, audit: Audit) -> None:
         self._app = app
         self._log = log
         self._metrics = metrics
+        self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -180,6 +221,7 @@ class Doorkeeper:
         seconds = time.perf_counter() - began
         code = answered[0] if answered else 0
         self._metrics.request(scope["method"], _route(scope), code, seconds)
+        note_answer(self._audit, scope, code, datetime.now(UTC))
         self._log.info("requests.answer", status=code, milliseconds=round(seconds * 1000, 2), **_about(scope))
 
 
@@ -223,12 +265,13 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8484, first_
     with _listening(host, port) as listener, _opened(settings) as app:
         log = open_log()
         server = create_app(app, log=log)
+        _record_start(app, server.state.tokens, log)
         if app.engine.slow_because is not None:
             log.warning("engine.slow", why=app.engine.slow_because)
         address = _address(listener)
-        lines = [address, *way_in(app, address, now=datetime.now(UTC))]
+        lines = [address, *way_in(app, address, now=app.now())]
         if first_run:
-            lines += what_to_try(app, address, now=datetime.now(UTC))
+            lines += what_to_try(app, address, now=app.now())
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
         config = uvicorn.Config(
@@ -236,20 +279,35 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8484, first_
             log_config=None,
             access_log=False,
             server_header=False,
-            forwarded_allow_ips="127.0.0.1,::1",  # a proxy on this machine may say that a client came by https
+            forwarded_allow_ips=settings.trusted_proxies,  # who may say that a client came by https, and from where
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             lifespan="off",
         )
-        serving = uvicorn.Server(config)
+        serving = DrainingServer(config, server, app.drain_seconds)
         with _signals_return(serving), Worker(app, log):
             serving.run(sockets=[listener])
+
+
+def _record_start(app: App, tokens: Tokens, log: FilteringBoundLogger) -> None:
+    """Record that this server starts, and with which settings; one that cannot be written now starts all the same."""
+    key = tokens.secret("settings in the audit")
+    try:
+        changed = record_start(
+            app.database, app.settings.model_dump(), now=app.now(), release=version("indicia"), key=key
+        )
+    except Unavailable as error:  # the next start tells the difference
+        log.warning("audit.start_not_recorded", why=str(error))
+    else:
+        if changed:
+            log.info("settings.changed", names=changed)
 
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[App]:
     app = App.open(settings, upgrade=True, busy_timeout_s=BUSY_TIMEOUT_SECONDS)
     try:
+        app.audit.start()
         yield app
     finally:
         app.close()

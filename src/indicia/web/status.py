@@ -10,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from indicia.domain.errors import Unavailable
+from indicia.services.node_health import node_checks
 from indicia.web import metrics, problems
 from indicia.web.dependencies import AppDep
+from indicia.web.draining import is_draining
 
 router = APIRouter(tags=["status"])
 
@@ -22,18 +24,30 @@ class State(BaseModel):
     status: str
 
 
+class Readiness(State):
+    """Whether it can answer, and what is not as it should be though it can."""
+
+    degraded: list[str] = []
+
+
 @router.get("/healthz", response_model=State)
 async def health() -> State:
     """Return that the process lives; nothing else is looked at."""
     return State(status="ok")
 
 
-@router.get("/readyz", response_model=State, responses=problems.documented(503))
-def ready(app: AppDep) -> State:
-    """Return that the database answers and has the tables of this version."""
+@router.get("/readyz", response_model=Readiness, responses=problems.documented(503))
+def ready(app: AppDep, request: Request) -> Readiness:
+    """Return that the database answers and has the tables of this version; not while this process is stopping.
+
+    What is `degraded` is worth a look, and no reason to send requests elsewhere.
+    """
+    if is_draining(request):
+        raise Unavailable("this node is stopping; send requests to another one")
     if not app.database.schema_is_current():
         raise Unavailable("the database has not the tables of this version; run `indicia db upgrade`")
-    return State(status="ready")
+    found = node_checks(app.node, app.follower, app.clock, app.engine)
+    return Readiness(status="ready", degraded=[check.text for check in found if check.state != "ok"])
 
 
 @router.get("/metrics", response_class=PlainTextResponse, responses=problems.documented(503))

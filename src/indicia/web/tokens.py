@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from joserfc import jwt
@@ -37,10 +37,18 @@ _DEFENDER_HOSTS: Final = (
 )
 _DEFENDER_APPLICATION: Final = "fc780465-2017-40d4-904c-307802b7e787"
 _DEFAULT_SCOPE: Final = "/.default"
+_WHICH: Final = "indicia_secret"
 
 
 class InvalidToken(Exception):
     """A token that is not ours, or not good any more; the text is fit for the client."""
+
+
+class Issued(NamedTuple):
+    """To whom a token was issued, and for which of its secrets; None where the token does not say."""
+
+    client_id: str
+    secret_id: str | None
 
 
 class Tokens:
@@ -67,6 +75,14 @@ class Tokens:
                 f"{key_file} holds no RSA key; restore it, or delete it (clients then ask for new tokens)"
             ) from error
 
+    @classmethod
+    def of(cls, pem: bytes) -> Tokens:
+        """Return the tokens signed with the key *pem* that all nodes share; raises `Unavailable` where it is none."""
+        try:
+            return cls(RSAKey.import_key(pem))
+        except (ValueError, TypeError, JoseError) as error:
+            raise Unavailable("the key for tokens in the database is no RSA key; restore a backup") from error
+
     def public_keys(self) -> dict[str, Any]:
         """Return the key set that clients check signatures with; nothing of it is secret."""
         public = {name: value for name, value in self._key.as_dict(private=False).items() if name in ("kty", "n", "e")}
@@ -86,10 +102,11 @@ class Tokens:
         version: str,
         now: datetime,
         seconds: int,
+        secret_id: str | None = None,
     ) -> str:
-        """Return a token for *application* that is good for *seconds*."""
+        """Return a token for *application*, which gave the secret of *secret_id*; it is good for *seconds*."""
         at = int(now.timestamp())
-        claims = {
+        claims: dict[str, Any] = {
             "aud": audience,
             "iss": issuer,
             "iat": at,
@@ -101,15 +118,17 @@ class Tokens:
             "idtyp": "app",
             "oid": application.client_id,
             "sub": application.client_id,
-            "roles": sorted(application.permissions),
+            "roles": sorted(application.grants),
             "tid": tenant,
             "uti": secrets.token_urlsafe(16),
             "ver": version,
         }
+        if secret_id is not None:
+            claims[_WHICH] = secret_id
         return jwt.encode({"alg": ALGORITHM, "kid": self.key_id}, claims, self._key, algorithms=[ALGORITHM])
 
-    def client_of(self, token: str, *, tenant: str | None, host: str, now: datetime) -> str:
-        """Return the id of the client that *token* was issued to; raises `InvalidToken`.
+    def client_of(self, token: str, *, tenant: str | None, host: str, now: datetime) -> Issued:
+        """Return to which client *token* was issued; raises `InvalidToken`.
 
         Only our key and our one algorithm count, whatever the token says of itself. *host* is the name under which
         the client reached us: a token may be for Defender's API or for us, and for nobody else.
@@ -129,7 +148,8 @@ class Tokens:
             raise InvalidToken("the token is for another tenant")
         if not is_our_resource(str(claims.get("aud", "")), host):
             raise InvalidToken("the token is for another audience")
-        return str(claims.get("appid", ""))
+        secret_id = claims.get(_WHICH)
+        return Issued(str(claims.get("appid", "")), secret_id if isinstance(secret_id, str) else None)
 
 
 def is_our_resource(resource: str, host: str) -> bool:
@@ -172,10 +192,15 @@ def _number(claims: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
+def new_key() -> bytes:
+    """Return a new key that can sign tokens."""
+    return RSAKey.generate_key(KEY_BITS, private=True).as_pem(private=True)
+
+
 def _make_key(key_file: Path) -> bytes:
     """Return the key in *key_file*: ours, or that of another process which was faster."""
     key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    pem = RSAKey.generate_key(KEY_BITS, private=True).as_pem(private=True)
+    pem = new_key()
     handle, name = tempfile.mkstemp(dir=key_file.parent, prefix=f".{key_file.name}-{uuid.uuid4().hex}")  # 0600
     made = Path(name)
     try:

@@ -33,9 +33,9 @@ def test_it_comes_as_foretold(
     assert written.stored is not None
     [stored] = [each for each in listed(database) if each.id == written.stored.id]
     assert stored.indicator == foreseen.stored.indicator
-    standing = standing_of(database, [stored], now=NOW, engine=engine)[stored.id]
+    standing = standing_of(database, [stored], actor=ADMIN, now=NOW, engine=engine)[stored.id]
     assert (standing.status, standing.by) == (foreseen.standing.status, foreseen.standing.by)
-    coverage = coverage_of(database, stored, now=NOW, engine=engine)
+    coverage = coverage_of(database, stored, actor=ADMIN, now=NOW, engine=engine)
     told = [(each.stored.id, each.relation) for each in foreseen.coverage.same_or_wider]
     assert told == [(each.stored.id, each.relation) for each in coverage.same_or_wider]
 

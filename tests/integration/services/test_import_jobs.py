@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from indicia.domain.access import Actor, Permission, Source
+from indicia.domain.access import Actor, Role, Source
 from indicia.domain.draft import Draft
 from indicia.domain.errors import Conflict, InvalidInput, NotFound, Unavailable
 from indicia.services import import_correcting, import_findings, import_jobs
+from indicia.services.clock import Clock as SharedClock
 from indicia.services.import_correcting import Correction
 from indicia.services.import_findings import Alike
 from indicia.services.import_job import Job, State, Wish
 from indicia.services.import_jobs import ImportJobs
 from indicia.services.import_records import Edit
 from indicia.services.imports import Format
+from indicia.services.nodes import Node
 from indicia.services.writing import NO_POLICY
 from indicia.store.database import Database
 from tests.integration.stores import BLOCK, CLIENT, NOW, contents, guard, run_import, submit, titles
 
-PERSON = Actor("p1", "Pia", Source.PORTAL, frozenset({Permission.TI_READ_WRITE_ALL}))
+PERSON = Actor("p1", "Pia", Source.PORTAL, Role.ADMINISTRATOR.permissions)
 HEADER = "IndicatorType,IndicatorValue,Action,Title,Description,Note\r\n"
 GOOD = HEADER + "DomainName,a.example,Block,t,d,\r\nIpAddress,45.1.2.3,Audit,t,d,\r\n"
 BAD = (
@@ -52,11 +55,17 @@ def clock() -> Clock:
     return Clock()
 
 
+def node_of(database: Database) -> Node:
+    return Node(database, SharedClock(database, lambda: datetime.now(UTC), time.monotonic))
+
+
 @pytest.fixture
 def jobs(database: Database, clock: Clock) -> Iterator[ImportJobs]:
-    opened = ImportJobs(database, guard(), NO_POLICY, clock)
+    node = node_of(database)
+    opened = ImportJobs(database, guard(), NO_POLICY, clock, node)
     yield opened
     opened.close()
+    node.close()
 
 
 def done(jobs: ImportJobs, job: Job) -> Job:
@@ -369,13 +378,15 @@ def test_whoever_lost_an_import_to_another_process_writes_nothing(
 
 
 def test_closing_stops_what_is_under_way(database: Database, clock: Clock) -> None:
-    jobs = ImportJobs(database, guard(), NO_POLICY, clock)
+    node = node_of(database)
+    jobs = ImportJobs(database, guard(), NO_POLICY, clock, node)
     rows = "".join(f"DomainName,h{n}.example,Block,t,d,\r\n" for n in range(60_000))
     job = jobs.start("long.csv", io.BytesIO((HEADER + rows).encode()), Wish(), actor=PERSON)
     jobs.close()
+    node.close()
     with pytest.raises(Unavailable, match="stopping"):
         jobs.start("more.csv", io.BytesIO(GOOD.encode()), Wish(), actor=PERSON)
-    later = ImportJobs(database, guard(), NO_POLICY, clock)
+    later = ImportJobs(database, guard(), NO_POLICY, clock, node_of(database))
     assert later.get(job.id, actor=PERSON).state in (State.INTERRUPTED, State.PLANNED)
     later.close()
 

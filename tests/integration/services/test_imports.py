@@ -37,6 +37,7 @@ from tests.integration.stores import (
     faults,
     guard,
     listed,
+    rows_of,
     run_import,
     submit,
     titles,
@@ -46,13 +47,9 @@ from tests.unit.indicators import GROUPS, drafts
 BAD = BLOCK._replace(action="Blok")
 
 
-def state(database: Database) -> list[list[tuple[object, ...]]]:
+def state(database: Database) -> list[list[str]]:
     """Return everything that the database holds."""
-    with database.engine.connect() as connection:
-        tables = connection.exec_driver_sql(
-            "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-        ).scalars()
-        return [[tuple(row) for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"')] for name in tables]
+    return list(rows_of(database).values())
 
 
 def test_all_or_nothing(database: Database) -> None:

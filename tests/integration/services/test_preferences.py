@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
+from indicia.domain.access import Role
 from indicia.domain.errors import InvalidInput
 from indicia.services import people, preferences
 from indicia.store.database import Database
@@ -15,7 +16,7 @@ from tests.integration.stores import ADMIN, NOW
 
 @pytest.fixture
 def ada(database: Database) -> Person:
-    return people.add_person(database, "Ada", actor=ADMIN, now=NOW).person
+    return people.add_person(database, "Ada", actor=ADMIN, now=NOW, role=Role.ADMINISTRATOR).person
 
 
 @pytest.mark.parametrize("value", [None, True, 0, 1.5, "ü", [], ["a", "b"], {"columns": ["type"], "dense": True}])
@@ -26,7 +27,7 @@ def test_what_is_put_is_what_is_got(database: Database, ada: Person, value: obje
 
 
 def test_each_person_has_their_own(database: Database, ada: Person) -> None:
-    grace = people.add_person(database, "Grace", actor=ADMIN, now=NOW).person
+    grace = people.add_person(database, "Grace", actor=ADMIN, now=NOW, role=Role.ADMINISTRATOR).person
     preferences.put(database, ada, "density", "compact")
     assert preferences.get(database, grace, "density", "default") == "default"
     assert preferences.get(database, ada, "density.other") is None

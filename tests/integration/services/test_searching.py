@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from indicia.domain.access import Actor, Permission, Source
+from indicia.domain.access import Actor, Source
 from indicia.domain.draft import Draft
 from indicia.domain.errors import Forbidden, InvalidInput
 from indicia.domain.indicator import StoredIndicator
@@ -268,7 +268,7 @@ def test_a_client_sees_its_own(database: Database) -> None:
     nobody = Actor("x", "x", Source.PORTAL, frozenset())
     with pytest.raises(Forbidden):
         look(database, actor=nobody)
-    assert Permission.TI_READ_WRITE_ALL not in CLIENT.permissions
+    assert CLIENT.sees_only_own
 
 
 @pytest.mark.parametrize(

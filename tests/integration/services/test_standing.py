@@ -78,7 +78,7 @@ def test_it_says_what_a_check_of_the_value_says(
     indicators.delete_matching(grouped, EVERYTHING, actor=ADMIN, now=NOW)
     submit(grouped, *(draft(*rule) for rule in rules))
     every, now = listed(grouped), NOW + timedelta(days=days)
-    found = standing_of(grouped, every, now=now, engine=engine, precedence=precedence)
+    found = standing_of(grouped, every, actor=ADMIN, now=now, engine=engine, precedence=precedence)
     assert set(found) == {stored.id for stored in every}
     for stored in every:
         rule, standing = stored.indicator, found[stored.id]
@@ -133,7 +133,7 @@ def test_coverage_names_all_that_match_where_it_does(
         for number, seen in about.items()
     }
     for stored in every:
-        found = coverage_of(grouped, stored, now=NOW, engine=engine, precedence=precedence)
+        found = coverage_of(grouped, stored, actor=ADMIN, now=NOW, engine=engine, precedence=precedence)
         assert not found.more
         assert {each.stored.id for each in found.same_or_wider} == covers[stored.id] - {stored.id}
         # Narrower rules are named where one of the two does something to the other.
@@ -155,17 +155,17 @@ def test_coverage_names_all_that_match_where_it_does(
 def test_of_two_one_beats_and_the_other_is_beaten(database: Database, engine: Engine | None) -> None:
     submit(database, draft("evil.example.org"), draft("good.evil.example.org", "Allowed"), draft("example.org", "Warn"))
     block, allowed, warn = listed(database)
-    found = coverage_of(database, block, now=NOW, engine=engine)
+    found = coverage_of(database, block, actor=ADMIN, now=NOW, engine=engine)
     assert found.narrower is not None
     assert [(each.stored.id, each.relation) for each in found.same_or_wider] == [(warn.id, Relation.BEATS)]
     assert [(each.stored.id, each.relation) for each in found.narrower] == [(allowed.id, Relation.BEATS)]
-    found = coverage_of(database, warn, now=NOW, engine=engine)
+    found = coverage_of(database, warn, actor=ADMIN, now=NOW, engine=engine)
     assert found.narrower is not None
     assert {each.stored.id: each.relation for each in found.narrower} == {
         block.id: Relation.BEATEN,
         allowed.id: Relation.BEATS,
     }
-    standing = standing_of(database, [block], now=NOW, engine=engine)[block.id]
+    standing = standing_of(database, [block], actor=ADMIN, now=NOW, engine=engine)[block.id]
     assert (standing.status, standing.by and standing.by.id) == (Condition.SHADOWED, warn.id)
 
 
@@ -174,24 +174,24 @@ def test_an_indicator_is_judged_as_it_was_read(database: Database, engine: Engin
     before = listed(database)
     [number, _other] = contents(database)
     edit(database, number, action="Audit")
-    found = standing_of(database, before, now=NOW, engine=engine)
+    found = standing_of(database, before, actor=ADMIN, now=NOW, engine=engine)
     assert found[number].status is Condition.SHADOWED
     indicators.delete_matching(database, EVERYTHING, actor=ADMIN, now=NOW)
-    assert standing_of(database, before, now=NOW, engine=engine)[number].status is Condition.ACTIVE
+    assert standing_of(database, before, actor=ADMIN, now=NOW, engine=engine)[number].status is Condition.ACTIVE
 
 
 def test_for_some_groups_only_it_is_not_shadowed(grouped: Database, engine: Engine | None) -> None:
     submit(grouped, draft("evil.example.org", "Block", GROUPS[:2]), draft("example.org", "Allowed", GROUPS[:1]))
     block, _allowed = listed(grouped)
-    found = standing_of(grouped, [block], now=NOW, engine=engine)[block.id]
+    found = standing_of(grouped, [block], actor=ADMIN, now=NOW, engine=engine)[block.id]
     assert found.status is Condition.ACTIVE
     assert "not in Servers" in found.why
 
 
 def test_no_more_related_ones_are_named_than_a_page_can_hold(database: Database, engine: Engine | None) -> None:
     submit(database, draft("example.org", "Allowed"), *(draft(f"h{n}.example.org") for n in range(40)))
-    found = coverage_of(database, listed(database)[0], now=NOW, engine=engine)
+    found = coverage_of(database, listed(database)[0], actor=ADMIN, now=NOW, engine=engine)
     assert found.narrower is not None
     assert (len(found.narrower), found.more) == (25, True)
-    apart = coverage_of(database, listed(database)[0], now=NOW, engine=engine, narrow=False)
+    apart = coverage_of(database, listed(database)[0], actor=ADMIN, now=NOW, engine=engine, narrow=False)
     assert (apart.narrower, apart.more) == (None, False)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from indicia.domain.errors import Forbidden
+from indicia.services.board import Board
+from indicia.services.clock import Clock
+from indicia.services.nodes import Node
 from indicia.services.verification import MOST_FAULTS, Progress, Verification
 from indicia.store.database import Database
-from tests.integration.stores import ADMIN, CLIENT, NOW, domains, run_import
+from tests.integration.stores import ADMIN, BLOCK, CLIENT, NOW, domains, run_import, submit
 
 
 def verified(database: Database, head: str | None = None) -> Progress:
@@ -88,3 +93,24 @@ def test_there_is_one_run_at_a_time(database: Database) -> None:
 def test_whoever_sees_only_its_own_may_not_verify(database: Database) -> None:
     with pytest.raises(Forbidden):
         Verification(database, lambda: NOW).start(actor=CLIENT)
+
+
+def test_what_one_node_verifies_all_show(database: Database) -> None:
+    submit(database, BLOCK)
+    clock = Clock(database, lambda: datetime.now(UTC), time.monotonic)
+    here, there = Node(database, clock), Node(database, clock)
+    one = Verification(database, clock.now, board=Board(database, here, clock.now))
+    other = Verification(database, clock.now, board=Board(database, there, clock.now))
+    assert other.progress == Progress()
+    assert one.start(actor=ADMIN)
+    found = one.wait(30)
+    assert found.last is not None
+    assert found.last.intact
+    assert other.progress.last == found.last
+    # The newest counts, wherever it was.
+    assert other.start(actor=ADMIN)
+    newer = other.wait(30).last
+    assert newer is not None
+    assert one.progress.last == newer
+    here.close()
+    there.close()

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from indicia.domain.approval import Reason
 from indicia.domain.changes import Outcome
 from indicia.domain.differences import Difference, differences
 from indicia.domain.draft import Draft
@@ -23,13 +24,18 @@ from indicia.services.foresight import About, Foreseen, about_values, foresee
 from indicia.services.groups import list_groups
 from indicia.services.indicators import Written
 from indicia.services.pasting import MOST_VALUES, Pasted, Reading
+from indicia.services.policy import Policy
+from indicia.services.requests import submit_of
+from indicia.store.database import Database
 from indicia.web.portal.entry import STEPS, Entry, Faults, actions_for
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
+from indicia.web.portal.waiting import Watched, or_wait
 
 #: Values whose rows a page shows; of the others it says how many they are.
 MOST_ROWS: Final = 200
 _SAVE: Final = "save"
 _NEXT: Final = "next"
+_PROPOSE: Final = "propose"
 _CERTIFICATE: Final = "certificate"
 
 router = APIRouter(include_in_schema=False)
@@ -61,6 +67,7 @@ class Plan:
     conflicts: int
     foreseen: Foreseen | None
     changes: tuple[Difference, ...]
+    takes_two: tuple[Reason, ...] = ()
 
     @property
     def shown(self) -> tuple[Planned, ...]:
@@ -126,14 +133,14 @@ def take_step(visit: PostDep) -> Response:
         go = STEPS[min(STEPS.index(here) + 1, len(STEPS) - 1)]
     target = go if go in STEPS else STEPS[-1]
     reading = entry.reading()
-    if go != _SAVE and STEPS.index(target) <= STEPS.index(here) and target != STEPS[-1]:
+    if go not in (_SAVE, _PROPOSE) and STEPS.index(target) <= STEPS.index(here) and target != STEPS[-1]:
         return _answer(visit, entry, target, Faults(), reading=reading)
     plan, problems = plan_of(visit, entry, reading)
     faults = Faults.of(problems)
     seen = faults if target == STEPS[-1] else faults.up_to(target)
     if seen.first_step is not None:
         return _answer(visit, entry, seen.first_step, seen, reading=reading)
-    if go != _SAVE:
+    if go not in (_SAVE, _PROPOSE):
         return _answer(visit, entry, target, Faults(), reading=reading, plan=plan)
     return _saved(visit, entry, reading)
 
@@ -141,13 +148,14 @@ def take_step(visit: PostDep) -> Response:
 def plan_of(visit: Visit, entry: Entry, reading: Reading) -> tuple[Plan, list[Problem]]:
     """Return what saving *entry* would do, and everything that is wrong with it."""
     problems = [*entry.problems(), *_of_values(reading, leave_out=entry.leave_out)]
+    watched = Watched(visit)
     try:
-        rows = _submitted(visit, entry, reading.good, dry_run=True)
+        rows = _planned(visit, entry, reading.good, watched)
     except InvalidInput as fault:
         return _plan([], None, ()), [*problems, *fault.problems]
     if not rows:  # nothing to save yet: what is wrong with the other fields is told all the same
         draft = entry.draft(visit.now)
-        [written] = _submit(visit, [draft], dry_run=True)
+        [written] = _submit(visit, visit.database, [draft], visit.app.policy, dry_run=True)
         problems += [each for each in written.problems if each.column not in ("indicatorValue", "indicatorType")]
     problems += [problem for row in rows for problem in row.written.problems if not problem.warning]
     foreseen: Foreseen | None = None
@@ -157,7 +165,7 @@ def plan_of(visit: Visit, entry: Entry, reading: Reading) -> tuple[Plan, list[Pr
         before = rows[0].written.stored
         if before is not None and foreseen is not None:
             changes = differences(before.indicator, foreseen.stored.indicator)
-    return _plan(rows, foreseen, changes), problems
+    return replace(_plan(rows, foreseen, changes), takes_two=watched.reasons), problems
 
 
 def _of_values(reading: Reading, *, leave_out: bool) -> list[Problem]:
@@ -175,22 +183,43 @@ def _of_values(reading: Reading, *, leave_out: bool) -> list[Problem]:
     return [Problem("unusable-values", message, "indicatorValue")]
 
 
-def _submitted(visit: Visit, entry: Entry, values: Sequence[Pasted], *, dry_run: bool) -> list[Planned]:
+def _planned(visit: Visit, entry: Entry, values: Sequence[Pasted], watched: Watched) -> list[Planned]:
     drafts = [entry.draft_for(value, visit.now) for value in values]
-    written = _submit(visit, drafts, dry_run=dry_run, reason=entry.reason.strip() or None) if drafts else []
+    written = _submit(visit, visit.database, drafts, watched.policy, dry_run=True) if drafts else []
     return [Planned(*each) for each in zip(values, written, strict=True)]
 
 
-def _submit(visit: Visit, drafts: Sequence[Draft], *, dry_run: bool, reason: str | None = None) -> list[Written]:
+def _submitted(visit: Visit, entry: Entry, values: Sequence[Pasted]) -> list[Planned] | Response:
+    drafts = [entry.draft_for(value, visit.now) for value in values]
+    reason = entry.reason.strip() or None
+    written = or_wait(
+        visit,
+        lambda database: _submit(visit, database, drafts, visit.app.policy, dry_run=False, reason=reason),
+        lambda _database: submit_of(drafts, reason=reason),
+        reason=reason,
+        ask=visit.form.text("go") == _PROPOSE,
+    )
+    return written if isinstance(written, Response) else [Planned(*each) for each in zip(values, written, strict=True)]
+
+
+def _submit(
+    visit: Visit,
+    database: Database,
+    drafts: Sequence[Draft],
+    policy: Policy,
+    *,
+    dry_run: bool,
+    reason: str | None = None,
+) -> list[Written]:
     return indicators.submit(
-        visit.database,
+        database,
         drafts,
         actor=visit.actor,
         now=visit.now,
         guard=visit.app.guard,
         dry_run=dry_run,
         reason=reason,
-        policy=visit.app.policy,
+        policy=policy,
     )
 
 
@@ -214,9 +243,11 @@ def _plan(rows: Sequence[Planned], foreseen: Foreseen | None, changes: tuple[Dif
 def _saved(visit: Visit, entry: Entry, reading: Reading) -> Response:
     """Write one changeset; show the one indicator, or what became of each of several."""
     try:
-        rows = _submitted(visit, entry, reading.good, dry_run=False)
+        rows = _submitted(visit, entry, reading.good)
     except InvalidInput as fault:
         return _answer(visit, entry, STEPS[-1], Faults.of(fault.problems), reading=reading)
+    if isinstance(rows, Response):
+        return rows
     changeset = next((row.written.changeset for row in rows if row.written.changeset is not None), None)
     if len(rows) == 1 and rows[0].written.stored is not None:
         path = f"/indicators/{rows[0].written.stored.id}"
@@ -268,7 +299,7 @@ def _page(
     certificate: Certificate | None = None,
 ) -> WizardPage:
     reading = reading or entry.reading()
-    groups = tuple(group.name for group in list_groups(visit.database))
+    groups = tuple(group.name for group in list_groups(visit.database, actor=visit.actor))
     about = about_of(visit, reading)
     actions = actions_for(reading.kinds)
     return WizardPage(entry, step, reading, about, faults, actions, groups, plan, certificate, visit.now)

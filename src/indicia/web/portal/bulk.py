@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from indicia.domain.approval import Reason
 from indicia.domain.differences import Difference, differences
 from indicia.domain.errors import Conflict, InvalidInput, Problem
 from indicia.domain.query import InvalidFilter
 from indicia.services.bulk import NAMED_AT_MOST, NOT_CONFIRMED, BulkPlan, Sample, Target, apply_bulk, plan_bulk
 from indicia.services.bulk_change import BulkChange
 from indicia.services.groups import list_groups
+from indicia.services.indicators import Wanted
+from indicia.services.requests import Bulk
 from indicia.web.portal import finding
 from indicia.web.portal.bulk_form import CATEGORIES, DOINGS, FIELDS, SEVERITIES, Problems, by_field, change_of
 from indicia.web.portal.view import PATH, View
 from indicia.web.portal.visit import PostDep, Visit
+from indicia.web.portal.waiting import Watched, or_wait
 
 #: From so many on the number has to be typed.
 TYPED_FROM: Final = 1_000
@@ -60,6 +64,7 @@ class BulkPage:
     must_type: bool = False
     typed_problem: tuple[Problem, ...] = ()
     changed_meanwhile: bool = False
+    takes_two: tuple[Reason, ...] = ()
     severities: tuple[tuple[str, str], ...] = SEVERITIES
     categories: tuple[tuple[str, str], ...] = CATEGORIES
 
@@ -152,48 +157,69 @@ def _preview(
     asked: _Asked, change: BulkChange, *, changed_meanwhile: bool = False, typed: str | None = None
 ) -> Response:
     visit = asked.visit
-    plan = plan_bulk(visit.database, asked.target, change, actor=visit.actor, now=visit.now, guard=visit.app.guard)
+    watched = Watched(visit)
+    plan = plan_bulk(
+        visit.database,
+        asked.target,
+        change,
+        actor=visit.actor,
+        now=visit.now,
+        guard=visit.app.guard,
+        policy=watched.policy,
+    )
     problems = []
     if typed is not None:
         message = f"type {plan.changed:,} to say that you mean all of them"
         problems.append(Problem(NOT_CONFIRMED, message, "typed", typed))
-    return _answer(asked, {}, plan, changed_meanwhile=changed_meanwhile, typed_problem=tuple(problems))
+    page = _answer_page(asked, {}, plan, changed_meanwhile=changed_meanwhile, typed_problem=tuple(problems))
+    return _sent(asked, replace(page, takes_two=watched.reasons))
 
 
 def _apply(asked: _Asked, change: BulkChange) -> Response:
     visit, form = asked.visit, asked.visit.form
     who: dict[str, Any] = {"actor": visit.actor, "now": visit.now, "guard": visit.app.guard}
+    reason = form.text("reason").strip() or None
     typed = form.text("typed").replace(",", "").replace(" ", "").strip()
     agreed = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < _DIGITS else 0
     try:
-        done = apply_bulk(
-            visit.database,
-            asked.target,
-            change,
-            expected=form.text("digest"),
-            reason=form.text("reason").strip() or None,
-            most=max(TYPED_FROM, agreed),
-            **who,
+        done = or_wait(
+            visit,
+            lambda database: apply_bulk(
+                database,
+                asked.target,
+                change,
+                expected=form.text("digest"),
+                reason=reason,
+                most=max(TYPED_FROM, agreed),
+                policy=visit.app.policy,
+                **who,
+            ),
+            lambda _database: Bulk(
+                asked.target if isinstance(asked.target, Wanted) else tuple(asked.target), change, reason
+            ),
+            reason=change.release or reason,
         )
     except Conflict as conflict:
         unagreed = any(problem.code == NOT_CONFIRMED for problem in conflict.problems)
         return _preview(asked, change, changed_meanwhile=not unagreed, typed=typed if unagreed else None)
+    if isinstance(done, Response):
+        return done
     if done.changeset is None:
         return visit.go(asked.view.path(), said="unchanged")
     return visit.go(asked.view.path(), changed=done.changeset)
 
 
-def _answer(
+def _answer_page(
     asked: _Asked,
     problems: Problems,
     plan: BulkPlan | None = None,
     *,
     changed_meanwhile: bool = False,
     typed_problem: tuple[Problem, ...] = (),
-) -> Response:
+) -> BulkPage:
     visit, form = asked.visit, asked.visit.form
     number = plan.total if plan else finding.number_of(visit, asked.target)
-    page = BulkPage(
+    return BulkPage(
         doing=asked.doing,
         title=f"{DOINGS[asked.doing]}: {number:,} indicator{'' if number == 1 else 's'}",
         view=asked.view,
@@ -203,7 +229,7 @@ def _answer(
         number=number,
         at=asked.at.isoformat(),
         values={name: form.text(name) for name in FIELDS if name != "groups"},
-        groups=tuple(group.name for group in list_groups(visit.database)),
+        groups=tuple(group.name for group in list_groups(visit.database, actor=visit.actor)),
         chosen_groups=form.texts("groups"),
         problems=problems,
         plan=plan,
@@ -212,8 +238,15 @@ def _answer(
         typed_problem=typed_problem,
         changed_meanwhile=changed_meanwhile,
     )
-    status = 422 if problems or typed_problem else 409 if changed_meanwhile else 200
-    return visit.page("bulk.html", page, status=status)
+
+
+def _sent(asked: _Asked, page: BulkPage) -> Response:
+    status = 422 if page.problems or page.typed_problem else 409 if page.changed_meanwhile else 200
+    return asked.visit.page("bulk.html", page, status=status)
+
+
+def _answer(asked: _Asked, problems: Problems) -> Response:
+    return _sent(asked, _answer_page(asked, problems))
 
 
 def _shown(sample: Sample) -> Shown:

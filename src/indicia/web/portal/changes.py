@@ -14,6 +14,7 @@ from starlette.responses import Response
 from indicia.domain.access import Source
 from indicia.domain.errors import NotFound, Problem
 from indicia.services import history
+from indicia.services.audit_export import KINDS
 from indicia.services.history import Effect, Found, Line, Rows, Shown, Sought
 from indicia.store.changesets import ChangeSetRecord
 from indicia.web.portal import verifying
@@ -46,7 +47,7 @@ _KINDS: Final = {
     "user.enable": "Person enabled",
     "user.sign-out": "Signed out everywhere",
 }
-_SOURCES: Final = {
+SOURCES: Final = {
     Source.PORTAL.value: "Portal",
     Source.PUBLIC_API.value: "API",
     Source.CLI.value: "Command line",
@@ -54,6 +55,8 @@ _SOURCES: Final = {
     Source.SYSTEM.value: "Indicia itself",
 }
 
+#: What the list of changes is told to leave nothing out.
+ALL: Final = "all"
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {}, 0)
 
 router = APIRouter(include_in_schema=False)
@@ -81,18 +84,19 @@ class Filters:
     kind: str = ""
     since: str = ""
     until: str = ""
+    show: str = ""
     actors: Sequence[tuple[str, str]] = ()
-    sources: Sequence[tuple[str, str]] = (("", "Any door"), *_SOURCES.items())
+    sources: Sequence[tuple[str, str]] = (("", "Any door"), *SOURCES.items())
     kinds: Sequence[tuple[str, str]] = (("", "Any change"), *_KINDS.items())
 
     @property
     def is_set(self) -> bool:
-        """Whether anything is left out."""
+        """Whether anything is left out, but for what changed no indicator."""
         return any((self.actor, self.source, self.kind, self.since, self.until))
 
     def query(self, **more: str | int) -> str:
         """Return the query of an address that keeps this."""
-        names = ("actor", "source", "kind", "since", "until")
+        names = ("actor", "source", "kind", "since", "until", "show")
         kept: dict[str, str | int] = {name: getattr(self, name) for name in names if getattr(self, name)}
         return urlencode(kept | more)
 
@@ -148,8 +152,8 @@ def told(line: Line) -> Told:
     return Told(
         record,
         undone_by,
-        _KINDS.get(record.kind, record.kind.replace(".", " ").capitalize()),
-        _SOURCES.get(record.source, record.source),
+        _KINDS.get(record.kind, KINDS.get(record.kind, record.kind)),
+        SOURCES.get(record.source, record.source),
         what_it_did(record),
         touched,
         touched and undone_by is None and record.kind != "expiry",
@@ -168,22 +172,26 @@ def read_changes(
     kind: str = "",
     since: str = "",
     until: str = "",
+    show: str = "",
     before: str = "",
     after: str = "",
 ) -> Response:
-    """Every changeset, the newest first."""
+    """The changesets, the newest first: those that changed indicators, or all that changed anything."""
     actors = [
         ("", "Anybody"),
         *sorted(history.who(visit.database, actor=visit.actor).items(), key=lambda each: each[1]),
     ]
-    filters = Filters(actor[:200], source[:50], kind[:50], since[:20], until[:20], actors)
+    everything = ALL if show == ALL or kind else ""
+    filters = Filters(actor[:200], source[:50], kind[:50], since[:20], until[:20], everything, actors)
     problems: dict[str, tuple[Problem, ...]] = {}
     sought = Sought(
         filters.actor or None,
         filters.source or None,
         filters.kind or None,
-        _day("since", filters.since, visit.now, problems),
-        _after_day(_day("until", filters.until, visit.now, problems)),
+        day_of("since", filters.since, visit.now, problems),
+        day_after(day_of("until", filters.until, visit.now, problems)),
+        moved=not everything,
+        events=False,
     )
     if problems:
         return visit.page("changes.html", ChangesPage(filters, (), None, None, problems), status=400)
@@ -200,7 +208,7 @@ def _list(filters: Filters, found: Found) -> ChangesPage:
     return ChangesPage(filters, tuple(told(line) for line in lines), newer, older)
 
 
-def _day(name: str, text: str, now: datetime, problems: dict[str, tuple[Problem, ...]]) -> datetime | None:
+def day_of(name: str, text: str, now: datetime, problems: dict[str, tuple[Problem, ...]]) -> datetime | None:
     """Return when the day begins that *text* names; what it is not goes to *problems*."""
     text = text.strip().lower()
     if not text:
@@ -219,7 +227,7 @@ def _day(name: str, text: str, now: datetime, problems: dict[str, tuple[Problem,
         return None
 
 
-def _after_day(day: datetime | None) -> datetime | None:
+def day_after(day: datetime | None) -> datetime | None:
     """Return when *day* is over: until then means that day too."""
     if day is None:
         return None

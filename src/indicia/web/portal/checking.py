@@ -119,6 +119,7 @@ class CheckPage:
     group: str
     at: str
     groups: tuple[str, ...]
+    device: str = ""
     problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     single: Single | None = None
     many: Many | None = None
@@ -140,25 +141,30 @@ class CheckPage:
 
 
 @router.get("/check")
-def read_check(visit: VisitDep, value: str = "", group: str = "", at: str = "") -> Response:
+def read_check(visit: VisitDep, value: str = "", group: str = "", device: str = "", at: str = "") -> Response:
     """The page, with the answer where something was asked; it can be passed on by its address."""
-    return _answered(visit, value, group, at)
+    return _answered(visit, value, group, device, at)
 
 
 @router.post("/check")
 def check(visit: PostDep) -> Response:
     """Answer what was pasted: what fits into an address gets one, so that it can be passed on."""
     form = visit.form
-    value, group, at = form.text("value"), form.text("group"), form.text("at")
-    query = urlencode({name: text for name, text in (("value", value), ("group", group), ("at", at)) if text.strip()})
+    value, group, device, at = (form.text(name) for name in ("value", "group", "device", "at"))
+    asked = (("value", value), ("group", group), ("device", device), ("at", at))
+    query = urlencode({name: text for name, text in asked if text.strip()})
     if len(query) <= _LONGEST_QUERY:
         return RedirectResponse(f"/check?{query}" if query else "/check", 303)
-    return _answered(visit, value, group, at)
+    return _answered(visit, value, group, device, at)
 
 
-def _answered(visit: Visit, value: str, group: str, at: str) -> Response:
-    names = tuple(each.name for each in groups.list_groups(visit.database))
-    blank = CheckPage(value[:_LONGEST_TEXT], group[:256], at[:64], names)
+def _answered(visit: Visit, value: str, group: str, device: str, at: str) -> Response:
+    names = tuple(each.name for each in groups.list_groups(visit.database, actor=visit.actor))
+    if visit.actor.groups is not None and not group and names:
+        group = names[0]  # whoever is limited asks about devices of their own groups
+    device = device.strip()[:256]
+    # A device is in one group: which one was chosen does not count beside it.
+    blank = CheckPage(value[:_LONGEST_TEXT], "" if device else group[:256], at[:64], names, device)
     if not blank.is_asked:
         return visit.page("check.html", blank)
     try:
@@ -176,7 +182,7 @@ def _refused(page: CheckPage, problems: Sequence[Problem]) -> CheckPage:
     for problem in problems:
         if problem.allowed and problem.column != "value":
             problem = replace(problem, message=f"{problem.message}; allowed: {', '.join(problem.allowed[:20])}")
-        name = problem.column if problem.column in ("group", "at") else "value"
+        name = problem.column if problem.column in ("group", "device", "at") else "value"
         beside[name] = (*beside.get(name, ()), problem)
     return _copy(page, problems=beside)
 
@@ -189,7 +195,7 @@ def _copy(page: CheckPage, **changed: object) -> CheckPage:
 def _explained(visit: Visit, page: CheckPage) -> CheckPage:
     values = checking.values_in(page.value, MOST_VALUES)
     checking.refuse_too_many(values, MOST_VALUES)
-    question = Question(page.group or None, as_of(page.at.strip() or None))
+    question = Question(page.group or None, as_of(page.at.strip() or None), page.device or None)
     if len(values) > 1:
         return _copy(page, many=_many(visit, values, question, page))
     answer = checking.check_one(
@@ -208,7 +214,8 @@ def _explained(visit: Visit, page: CheckPage) -> CheckPage:
         refused = _refused(page, faults)
         return _copy(refused, suggestion=next((fault.suggestion for fault in faults if fault.suggestion), None))
     curl, command = _commands(visit, values[0], page)
-    return _copy(page, single=_single(answer, question), curl=curl, command=command)
+    group = answer.group or "" if page.device else page.group
+    return _copy(page, single=_single(answer, question), curl=curl, command=command, group=group)
 
 
 # -- one value --------------------------------------------------------------------------------------------------------
@@ -219,7 +226,7 @@ def _single(answer: Answer, question: Question) -> Single:
     assert explained.seen is not None
     verdict = explained.verdict
     rules = sorted(verdict.considered, key=lambda each: (_RANKS[each.outcome], each.match.rule.id))
-    told = [ForGroup(group, _said(each, found), group == question.group) for group, each in answer.groups]
+    told = [ForGroup(group, _said(each, found), group == answer.group) for group, each in answer.groups]
     otherwise = answer.otherwise
     return Single(
         value=explained.value,
@@ -269,7 +276,7 @@ def _rule(each: Considered, answer: Answer) -> Rule:
 
 def _commands(visit: Visit, value: str, page: CheckPage) -> tuple[str, str]:
     """Return how to ask the same by the API and by the command line."""
-    asked = [("value", value), ("group", page.group), ("at", page.at.strip())]
+    asked = [("value", value), ("group", page.group), ("device", page.device), ("at", page.at.strip())]
     given = " ".join(f"--data-urlencode {shlex.quote(f'{name}={text}')}" for name, text in asked if text)
     url = f"{origin_of(visit.request)}/v1/verdicts"
     options = "".join(f" --{name} {shlex.quote(text)}" for name, text in asked[1:] if text)
@@ -305,6 +312,7 @@ def _many(visit: Visit, values: Sequence[str], question: Question, page: CheckPa
 def _listed(explained: Explained, found: Mapping[int, StoredIndicator], page: CheckPage) -> Listed:
     value, seen, verdict, notes = explained
     ignored = sum(each.outcome is Outcome.IGNORED for each in verdict.considered)
-    query = {"value": value} | ({"group": page.group} if page.group else {}) | ({"at": page.at} if page.at else {})
+    asked = {"group": page.group, "device": page.device, "at": page.at}
+    query = {"value": value} | {name: text for name, text in asked.items() if text}
     kind = None if seen is None else seen.type
     return Listed(value, kind, _said(verdict, found), ignored, notes, f"/check?{urlencode(query)}")

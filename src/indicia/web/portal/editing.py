@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -17,12 +17,14 @@ from indicia.domain.observable import ObservableType
 from indicia.services import changesets, indicators
 from indicia.services.foresight import foresee
 from indicia.services.groups import list_groups
-from indicia.services.indicators import STALE, draft_from, show_indicator
+from indicia.services.indicators import STALE, Written, draft_from, show_indicator
+from indicia.services.requests import edit_of
 from indicia.services.standing import Relation
 from indicia.store.changesets import ChangeSetRecord
 from indicia.web.portal.entry import EVERYWHERE, NEVER, Entry, Faults, actions_for
 from indicia.web.portal.live import MOST_NOTES, NotesPart
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
+from indicia.web.portal.waiting import Watched, or_wait
 
 _MOST_NUMBER: Final = (1 << 63) - 1
 
@@ -92,26 +94,35 @@ def save(visit: PostDep, number: int) -> Response:
     if problems:
         return _again(visit, stored, entry, problems)
     try:
-        written = indicators.edit(
-            visit.database,
-            number,
-            lambda each: (entry.edited(draft_from(each.indicator), initial, visit.now), ()),
-            actor=visit.actor,
-            now=visit.now,
-            guard=visit.app.guard,
-            version=stored.began,
-            reason=entry.reason.strip() or None,
-        )
+        written = _written(visit, stored, entry, initial)
     except InvalidInput as fault:
         return _again(visit, stored, entry, fault.problems)
     except Conflict as fault:
         if any(problem.code == STALE for problem in fault.problems):
             return _overtaken(visit, stored_of(visit, number), entry, stored.began)
         return _again(visit, stored, entry, [Problem("already-exists", str(fault), "action")], status=409)
+    if isinstance(written, Response):
+        return written
     path = f"/indicators/{number}"
     if written.changeset is None:
         return visit.go(path, said="unchanged")
     return visit.go(path, changed=written.changeset)
+
+
+def _written(visit: Visit, stored: StoredIndicator, entry: Entry, initial: Entry) -> Written | Response:
+    def change(each: StoredIndicator) -> tuple[Draft, Sequence[Problem]]:
+        return entry.edited(draft_from(each.indicator), initial, visit.now), ()
+
+    reason = entry.reason.strip() or None
+    who: dict[str, Any] = {"actor": visit.actor, "now": visit.now, "version": stored.began, "reason": reason}
+    return or_wait(
+        visit,
+        lambda database: indicators.edit(
+            database, stored.id, change, **who, guard=visit.app.guard, policy=visit.app.policy
+        ),
+        lambda database: edit_of(database, stored.id, change, **who),
+        reason=reason,
+    )
 
 
 @router.post("/indicators/{number:int}/edit/notes")
@@ -147,6 +158,7 @@ def problems_of(entry: Entry, initial: Entry) -> list[Problem]:
 
 
 def _notes(visit: Visit, stored: StoredIndicator, draft: Draft) -> list[str]:
+    watched = Watched(visit)
     try:
         written = indicators.edit(
             visit.database,
@@ -156,11 +168,13 @@ def _notes(visit: Visit, stored: StoredIndicator, draft: Draft) -> list[str]:
             now=visit.now,
             guard=visit.app.guard,
             dry_run=True,
+            policy=watched.policy,
         )
     except (InvalidInput, Conflict) as fault:
         found = [problem.message for problem in fault.problems if problem.code != "missing"]
         return found if fault.problems else [str(fault)]
-    notes = [problem.message for problem in written.problems if problem.column == "indicatorValue"]
+    notes = [f"this will wait for somebody else: {each.message}" for each in watched.reasons]
+    notes += [problem.message for problem in written.problems if problem.column == "indicatorValue"]
     foreseen = foresee(
         visit.database,
         draft,
@@ -224,7 +238,7 @@ def _page(visit: Visit, stored: StoredIndicator, entry: Entry, faults: Faults) -
         faults,
         _actions(kind, entry),
         (kind,),
-        tuple(group.name for group in list_groups(visit.database)),
+        tuple(group.name for group in list_groups(visit.database, actor=visit.actor)),
         visit.now,
     )
 

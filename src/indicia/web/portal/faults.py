@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -67,7 +66,7 @@ def portal_reply(fault: Fault, request: Request) -> Response:
         status=fault.status,
     )
     part = request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") != "full"
-    shell = shell_of(request, datetime.now(UTC), getattr(request.state, "session", None))
+    shell = shell_of(request, request.app.state.indicia.now(), getattr(request.state, "session", None))
     headers = {name: value for name, value in fault.headers.items() if name.lower() != "www-authenticate"}
     return templates.render("fault.html" if part else "error.html", page, shell, status=fault.status, headers=headers)
 

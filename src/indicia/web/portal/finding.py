@@ -124,7 +124,7 @@ def tab_counts(visit: Visit) -> dict[Tab, int]:
     """Return how many indicators each tab has where nothing is searched for."""
     if visit.actor.sees_only_own:
         return {}
-    return searching.tab_counts(visit.app.census.counts(visit.database, visit.now))
+    return searching.tab_counts(visit.app.census.counts_for(visit.database, visit.actor, visit.now))
 
 
 # -- the order --------------------------------------------------------------------------------------------------------
@@ -156,7 +156,8 @@ def menus(visit: Visit, view: View) -> Iterator[Menu]:
     yield _menu(view, "is", "Status", _STATES, several=False)
     yield _menu(view, "expires", "Expires", _EXPIRIES, several=False)
     yield _menu(view, "source", "Source", _SOURCES)
-    groups = [("All devices", "all"), *((group.name, group.name) for group in list_groups(visit.database))]
+    names = [group.name for group in list_groups(visit.database, actor=visit.actor)]
+    groups = [("All devices", "all"), *zip(names, names, strict=True)]
     if len(groups) > 1:
         yield _menu(view, "scope", "Scope", groups[:_MOST_GROUPS])
     yield _menu(view, "has", "Has", _HAVING)

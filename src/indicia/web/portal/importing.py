@@ -59,7 +59,7 @@ def choices_of(visit: Visit) -> Choices:
         (("", "Informational"), *((each.value, each.value) for each in Severity if each is not Severity.INFORMATIONAL)),
         (("", "None"), *((each.value, words(each.value)) for each in Category)),
         (("", "Detected for each value"), *((each.value, words(each.value)) for each in ObservableType)),
-        tuple(group.name for group in list_groups(visit.database)),
+        tuple(group.name for group in list_groups(visit.database, actor=visit.actor)),
     )
 
 
@@ -97,6 +97,7 @@ async def begin(visit: VisitDep, csrf: str = "") -> Response:
     request = visit.request
     given = request.headers.get("x-csrf-token") or csrf
     check_csrf(request, visit.session, unmasked(given))  # before anything is read
+    visit.app.imports.require_may_begin(visit.actor)
     posted = await read_posted(request, visit.app.settings.max_import_bytes)
     try:
         return await run_in_threadpool(_begun, visit, posted)

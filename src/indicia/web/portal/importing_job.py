@@ -9,17 +9,20 @@ from typing import Final, NamedTuple
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from indicia.domain.approval import Need, Reason
 from indicia.domain.errors import Conflict, IndiciaError, InvalidInput, NotFound, Problem
-from indicia.services import changesets, import_findings
+from indicia.services import changesets, import_findings, planned_imports, proposals
 from indicia.services.import_correcting import Correction, Row, rejected_rows, row_at
 from indicia.services.import_findings import PIECE, Found, Kind
 from indicia.services.import_job import Job, Sample, State
 from indicia.services.import_records import Edit
 from indicia.services.imports import Format
+from indicia.services.requests import import_of
 from indicia.web.portal.importing import WAIT_SECONDS, Choices, by_field, choices_of
 from indicia.web.portal.importing_form import FIELD_OF, REASON_CHARACTERS, Entered
 from indicia.web.portal.importing_words import Told, told_of, what_it_is
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
+from indicia.web.portal.waiting import parts_of
 
 #: What can be looked at: a tab for each, and what its tile says.
 TABS: Final[Mapping[str, str]] = {
@@ -65,6 +68,7 @@ class JobPage:
     undone_by: int | None
     waiting: Told | None
     correctable: bool
+    takes_two: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ def _shown(
         undone_by=_undone_by(visit, job),
         waiting=_waiting(visit, job) if job.state is State.APPLIED else None,
         correctable=job.kept and job.state in (State.PLANNED, State.REFUSED),
+        takes_two=takes_two(job),
     )
     return visit.page("import_job.html", page, status=status)
 
@@ -163,6 +168,8 @@ def apply(visit: PostDep, id: str) -> Response:
         if len(entered.reason) > REASON_CHARACTERS:
             message = f"{len(entered.reason):,} characters are given, at most {REASON_CHARACTERS:,} are allowed"
             raise InvalidInput([Problem("too-long", message, "reason")])
+        if takes_two(job) or form.flag("propose"):
+            return _proposed(visit, job, entered)
         visit.app.imports.apply(
             id,
             plan=form.text("plan"),
@@ -176,6 +183,23 @@ def apply(visit: PostDep, id: str) -> Response:
         now = visit.app.imports.get(id, actor=visit.actor)
         return _shown(visit, now, [Problem("conflict", str(error))], 409, entered)
     return _soon(visit, id)
+
+
+def takes_two(job: Job) -> tuple[Reason, ...]:
+    """Return why importing what is shown takes a second person."""
+    kept = job.record.summary.get("takes_two", ())
+    return tuple(Reason(Need(each["need"]), each["rows"], each["limit"]) for each in kept)
+
+
+def _proposed(visit: Visit, job: Job, entered: Entered) -> Response:
+    if job.state is not State.PLANNED or job.plan != visit.form.text("plan"):
+        raise Conflict("this is not the plan that you saw any more: look at it again, then import")
+    planned = planned_imports.planned_import(visit.database, job.id, actor=visit.actor)
+    asked = import_of(planned, skip_bad_rows=entered.on_error == "skip", reason=entered.reason or None)
+    made = proposals.propose(
+        visit.database, asked, actor=visit.actor, now=visit.now, parts=parts_of(visit), reason=entered.reason or None
+    )
+    return visit.go(f"/proposals/{made.id}", said="proposed")
 
 
 @router.post("/import/{id}/again")

@@ -18,15 +18,17 @@ from indicia.exporters.entity import entity, native
 from indicia.services import changesets, indicators
 from indicia.services.changesets import Version
 from indicia.services.groups import list_groups
+from indicia.services.requests import Delete, Release
 from indicia.services.standing import Condition, Coverage, Standing, coverage_of, standing_of
 from indicia.store.changesets import ChangeSetRecord
 from indicia.web.portal.entry import Faults
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
+from indicia.web.portal.waiting import or_wait
 
 #: Changes that the page shows; a link leads to the others.
 MOST_CHANGES: Final = 30
 _MOST_NUMBER: Final = (1 << 63) - 1
-_NOT_UNDONE_HERE: Final = ("undo", "expiry")
+_NOT_UNDONE_HERE: Final = ("undo", "expiry", "group.rename")
 _DELETED: Final = "Deleted"
 
 router = APIRouter(include_in_schema=False)
@@ -61,6 +63,7 @@ class IndicatorPage:
     reason: str
     guarded: str
     now: datetime
+    release_waits: bool
 
     @property
     def is_held(self) -> bool:
@@ -94,14 +97,15 @@ def delete(visit: PostDep, number: int) -> Response:
     """Delete it, with a reason if one is given, and offer the way back."""
     reason = visit.form.text("reason").strip()[:1_000]
     version = visit.form.number("version")
-    indicators.delete(
-        visit.database,
-        [_known(number)],
-        actor=visit.actor,
-        now=visit.now,
+    who: dict[str, Any] = {"actor": visit.actor, "now": visit.now, "reason": reason or None, "version": version}
+    done = or_wait(
+        visit,
+        lambda database: indicators.delete(database, [_known(number)], **who, policy=visit.app.policy),
+        lambda _database: Delete((_known(number),), reason or None),
         reason=reason or None,
-        version=version,
     )
+    if isinstance(done, Response):
+        return done
     last = changesets.history_of(visit.database, number, actor=visit.actor)[-1]
     return visit.go(_back(visit), changed=last.ended.id if last.ended else None)
 
@@ -111,11 +115,20 @@ def release(visit: PostDep, number: int) -> Response:
     """Enforce what the guard holds, for a reason that is kept."""
     reason = visit.form.text("reason")[:1_000]
     try:
-        [stored] = indicators.release(visit.database, [_known(number)], actor=visit.actor, now=visit.now, reason=reason)
+        done = or_wait(
+            visit,
+            lambda database: indicators.release(
+                database, [_known(number)], actor=visit.actor, now=visit.now, reason=reason, policy=visit.app.policy
+            ),
+            lambda _database: Release((_known(number),), reason),
+            reason=reason,
+        )
     except InvalidInput as fault:
         page = _page(visit, number, Faults.of(fault.problems), reason=reason)
         return visit.page("indicator.html", page, status=422)
-    return visit.go(f"/indicators/{number}", changed=stored.began)
+    if isinstance(done, Response):
+        return done
+    return visit.go(f"/indicators/{number}", changed=done[0].began)
 
 
 def _known(number: int) -> int:
@@ -138,6 +151,7 @@ def _page(visit: Visit, number: int, faults: Faults, *, reason: str = "") -> Ind
     [standing] = standing_of(
         visit.database,
         [stored],
+        actor=visit.actor,
         now=visit.now,
         engine=visit.app.engine,
         precedence=visit.app.settings.network_precedence,
@@ -164,6 +178,7 @@ def _page(visit: Visit, number: int, faults: Faults, *, reason: str = "") -> Ind
         reason,
         _guarded(visit, stored.indicator),
         visit.now,
+        visit.app.policy.rule.release or not visit.may("indicators.release"),
     )
 
 
@@ -176,6 +191,7 @@ def _coverage(visit: Visit, stored: StoredIndicator, *, narrow: bool | None) -> 
     return coverage_of(
         visit.database,
         stored,
+        actor=visit.actor,
         now=visit.now,
         engine=visit.app.engine,
         precedence=visit.app.settings.network_precedence,
@@ -207,11 +223,17 @@ def _history(versions: Sequence[Version]) -> list[_Told]:
 def _change(
     visit: Visit, record: ChangeSetRecord, what: str, before: Indicator | None, after: Indicator | None
 ) -> Change:
-    _record, undone_by = changesets.show_changeset(visit.database, record.id, actor=visit.actor)
+    theirs = visit.actor.sees_all or record.actor == visit.actor.id
+    undone_by = changesets.show_changeset(visit.database, record.id, actor=visit.actor)[1] if theirs else None
     found = differences(before, after) if before is not None and after is not None else ()
     others = record.created + record.updated + record.deleted - 1
     return Change(
-        record, what, found, undone_by, undone_by is None and record.kind not in _NOT_UNDONE_HERE, max(0, others)
+        record,
+        what,
+        found,
+        undone_by,
+        theirs and undone_by is None and record.kind not in _NOT_UNDONE_HERE,
+        max(0, others),
     )
 
 

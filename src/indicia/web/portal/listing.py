@@ -20,6 +20,7 @@ from indicia.services import indicators
 from indicia.services.indicators import Wanted
 from indicia.services.searching import Found, Tab
 from indicia.services.standing import Standing, standing_of
+from indicia.web.noting import note_export
 from indicia.web.origin import origin_of
 from indicia.web.portal import finding
 from indicia.web.portal.columns import (
@@ -152,7 +153,12 @@ def _tabs(view: View, counts: Mapping[Tab, str]) -> tuple[TabLink, ...]:
 def _filled(visit: Visit, page: ListPage, found: Found) -> ListPage:
     view = page.view
     standings = standing_of(
-        visit.database, found.items, now=visit.now, engine=visit.app.engine, precedence=visit.app.policy.precedence
+        visit.database,
+        found.items,
+        actor=visit.actor,
+        now=visit.now,
+        engine=visit.app.engine,
+        precedence=visit.app.policy.precedence,
     )
     odata = finding.odata_of(found.wanted)
     exports = view.but(after="", before="")
@@ -287,8 +293,16 @@ def _csv(visit: Visit, wanted: Wanted, *, full: bool) -> Response:
     def pieces() -> Iterator[bytes]:
         with opened:
             lines = chain([writer.header()], writer.lines(each.indicator for each in stored))
-            while some := list(islice(lines, _LINES_AT_ONCE)):
-                yield "".join(some).encode()
+            rows = -1  # the header is no row
+            try:
+                while some := list(islice(lines, _LINES_AT_ONCE)):
+                    rows += len(some)
+                    yield "".join(some).encode()
+            finally:
+                told = {"query": str(visit.request.query_params.get("q", ""))[:300]} if wanted.query is not None else {}
+                note_export(
+                    visit.request, visit.actor, visit.now, "indicators", rows=max(rows, 0), filters=told, form="csv"
+                )
 
     name = f"indicators-{visit.now:%Y-%m-%d}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

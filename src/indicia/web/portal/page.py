@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from indicia.domain.access import Actor, Permission
 from indicia.web.portal.assets import Assets
 
 #: Sentences that a page may show after a write, by the code that its address carries: never a text from the address.
@@ -26,10 +27,17 @@ SAID: Final[Mapping[str, str]] = {
     "sessions-ended": "You are signed out everywhere else.",
     "group-added": "The device group was added.",
     "group-removed": "The device group was removed.",
+    "group-moved": "The order of ranks was changed.",
+    "device-removed": "The device was removed; if it reports again, it is a new one.",
     "client-revoked": "The API client is revoked; its tokens stop working with its next request.",
+    "key-revoked": "The key is revoked; it stops working with its next request.",
     "person-disabled": "They are signed out everywhere and cannot sign in any more.",
+    "person-changed": "Saved: it holds from their next click on.",
     "person-enabled": "They can sign in again.",
     "nothing-left": "Nothing was left to take back.",
+    "proposed": "This waits for somebody else now: nothing was changed yet.",
+    "proposal-declined": "Declined: nothing was changed.",
+    "proposal-withdrawn": "Withdrawn: nothing was changed.",
     "nothing-selected": "Nothing was selected: tick the boxes before the rows first.",
 }
 #: Nothing from elsewhere, nothing inline: what an indicator says stays text.
@@ -72,6 +80,21 @@ class Shell:
     version: str
     scripts: bool
     notice: Notice | None = None
+    actor: Actor | None = None
+    waiting: int = 0
+
+    def may(self, permission: str) -> bool:
+        """Return whether to offer what needs *permission*; services refuse it anyway."""
+        return self.actor is not None and self.actor.may(Permission(permission))
+
+    def changes(self, scope: Collection[str]) -> bool:
+        """Return whether to offer changing an indicator with *scope*."""
+        return self.actor is not None and self.may("indicators.write") and self.actor.reaches(scope)
+
+    @property
+    def limited(self) -> bool:
+        """Whether only what touches some device groups exists for whoever looks."""
+        return self.actor is not None and not self.actor.sees_all
 
 
 class Templates:

@@ -107,7 +107,7 @@ def end_sessions(visit: PostDep) -> Response:
     """Sign out somewhere else, everywhere else, or everywhere."""
     place, what = visit.form.text("place"), visit.form.text("what")
     if place:
-        sessions.close_place(visit.database, visit.session, place)
+        sessions.close_place(visit.database, visit.session, place, now=visit.now)
         return visit.go("/settings/account", said="session-ended")
     if what == "others":
         sessions.close_all(visit.database, visit.session, actor=visit.actor, now=visit.now, keep_own=True)

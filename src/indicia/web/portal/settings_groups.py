@@ -1,16 +1,16 @@
-"""The page `/settings/groups`: the device groups that a scope may name."""
+"""The pages `/settings/groups`: device groups by their rank, moving them, and taking one away."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from indicia.domain.errors import Conflict, InvalidInput
+from indicia.domain.errors import Conflict
+from indicia.domain.grouping import UNGROUPED
 from indicia.services import groups
-from indicia.store.groups import DeviceGroup
-from indicia.web.portal.fields import Faults, by_field
+from indicia.services.groups import GroupRow
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
 
 router = APIRouter(include_in_schema=False)
@@ -18,13 +18,12 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class GroupsPage:
-    """Every group, and the form that adds one with what was typed."""
+    """Every group, the highest ranked first, and how many devices are in none."""
 
     section: str
-    groups: tuple[DeviceGroup, ...]
-    name: str = ""
-    rank: str = ""
-    problems: Faults = field(default_factory=dict)
+    groups: tuple[GroupRow, ...]
+    ungrouped: int
+    default: str = UNGROUPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +33,36 @@ class RemoveGroupPage:
     section: str
     name: str
     scoped: int
+    members: int
+    in_the_way: str | None = None
 
 
 @router.get("/settings/groups")
 def read_groups(visit: VisitDep) -> Response:
     """The page."""
-    return visit.page("settings_groups.html", _page(visit))
+    found = groups.overview(visit.database, actor=visit.actor, now=visit.now)
+    return visit.page("settings_groups.html", GroupsPage("groups", found.groups, found.ungrouped))
 
 
-@router.post("/settings/groups")
-def add_group(visit: PostDep) -> Response:
-    """Add a group."""
-    name, rank = visit.form.text("name"), visit.form.text("rank")
-    try:
-        groups.add_group(visit.database, name, visit.form.number("rank"), actor=visit.actor, now=visit.now)
-    except (InvalidInput, Conflict) as error:
-        return visit.page("settings_groups.html", _page(visit, name, rank, by_field(error)), status=422)
-    return visit.go("/settings/groups", said="group-added")
+@router.post("/settings/groups/move")
+def move_group(visit: PostDep) -> Response:
+    """Move a group up or down in rank."""
+    by = -1 if visit.form.text("to") == "up" else 1
+    groups.move_group(
+        visit.database,
+        visit.form.text("name"),
+        by,
+        actor=visit.actor,
+        now=visit.now,
+        grouping=visit.app.grouping,
+    )
+    return visit.go("/settings/groups", said="group-moved")
 
 
 @router.get("/settings/groups/remove")
 def ask_to_remove(visit: VisitDep, name: str = "") -> Response:
     """Ask whether a group shall be removed."""
-    scoped = groups.scoped_to(visit.database, name, actor=visit.actor)
-    return visit.page("settings_group_remove.html", RemoveGroupPage("groups", name, scoped))
+    return visit.page("settings_group_remove.html", _question(visit, name))
 
 
 @router.post("/settings/groups/remove")
@@ -65,13 +70,13 @@ def remove_group(visit: PostDep) -> Response:
     """Remove a group to which nothing is scoped."""
     name = visit.form.text("name")
     try:
-        groups.remove_group(visit.database, name, actor=visit.actor, now=visit.now)
-    except Conflict:  # something was scoped to it since the question: the page says how much
-        scoped = groups.scoped_to(visit.database, name, actor=visit.actor)
-        return visit.page("settings_group_remove.html", RemoveGroupPage("groups", name, scoped), status=409)
+        groups.remove_group(visit.database, name, actor=visit.actor, now=visit.now, grouping=visit.app.grouping)
+    except Conflict as error:  # something is scoped or limited to it: the page says what
+        return visit.page("settings_group_remove.html", _question(visit, name, str(error)), status=409)
     return visit.go("/settings/groups", said="group-removed")
 
 
-def _page(visit: Visit, name: str = "", rank: str = "", problems: Faults | None = None) -> GroupsPage:
-    found = tuple(groups.list_groups(visit.database))
-    return GroupsPage("groups", found, name[:300], rank[:20], problems or {})
+def _question(visit: Visit, name: str, in_the_way: str | None = None) -> RemoveGroupPage:
+    scoped = groups.scoped_to(visit.database, name, actor=visit.actor)
+    row = groups.show_group(visit.database, name, actor=visit.actor, now=visit.now)
+    return RemoveGroupPage("groups", name, scoped, row.members, None if scoped else in_the_way)

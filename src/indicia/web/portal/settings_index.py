@@ -31,15 +31,16 @@ class SettingsPage:
 @router.get("/settings")
 def read_settings(visit: VisitDep) -> Response:
     """The page."""
-    clients = [
-        each for each in applications.list_applications(visit.database, actor=visit.actor) if each.revoked_at is None
-    ]
+    # What somebody may not look into is not told here either; the page does not offer it.
+    found = applications.list_applications(visit.database, actor=visit.actor) if visit.may("clients.write") else []
+    clients = [each for each in found if each.revoked_at is None]
+    persons = people.list_people(visit.database, actor=visit.actor) if visit.may("people.write") else []
     page = SettingsPage(
         section="",
-        groups=len(groups.list_groups(visit.database)),
+        groups=len(groups.list_groups(visit.database, actor=visit.actor)),
         clients=len(clients),
         last_used_at=max((each.last_used_at for each in clients if each.last_used_at), default=None),
-        people=sum(each.disabled_at is None for each in people.list_people(visit.database, actor=visit.actor)),
+        people=sum(each.disabled_at is None for each in persons),
         most_active=visit.app.settings.max_active_indicators,
         own_entries=len(own_entries(visit.app.guard, 1_000_000)),
     )

@@ -61,7 +61,7 @@ def read_limits(visit: VisitDep, value: str = "") -> Response:
     listed = next((each.entries for each in lists if each.code == "listed"), 0)
     page = LimitsPage(
         section="limits",
-        active=active_indicators(visit.database, now=visit.now),
+        active=active_indicators(visit.database, actor=visit.actor, now=visit.now),
         most_active=app.settings.max_active_indicators,
         settings=tuple(settings_shown(app.settings)),
         lists=tuple(lists),

@@ -17,10 +17,13 @@ from indicia.app import App
 from indicia.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem, Unavailable
 from indicia.domain.passwords import LEAST_CHARACTERS
 from indicia.services import people, sessions
+from indicia.services.auditing import known_person
+from indicia.services.oidc import OpenId
 from indicia.services.passwords import Passwords
 from indicia.services.throttling import Throttle
 from indicia.store.people import Person
 from indicia.web.dependencies import AppDep, NowDep
+from indicia.web.openid import openid_of
 from indicia.web.portal.fields import Faults, by_field
 from indicia.web.portal.forms import Form, read_form
 from indicia.web.portal.page import SAID, Notice
@@ -37,8 +40,10 @@ from indicia.web.session import (
     local_path,
     session_of,
 )
+from indicia.web.tokens import Tokens
 
 MOST_FORM_BYTES: Final = 1 << 20
+_NO_PASSWORDS: Final = "passwords are not used here; sign in with the button"
 
 router = APIRouter(include_in_schema=False)
 
@@ -50,16 +55,25 @@ class Desk:
     passwords: Passwords
     throttle: Throttle
     log: FilteringBoundLogger
+    openid: OpenId | None = None
+    local: bool = True
 
     @classmethod
-    def open(cls, log: FilteringBoundLogger) -> Desk:
-        """Return the desk of a new process."""
-        return cls(Passwords(), Throttle(), log)
+    def open(cls, log: FilteringBoundLogger, app: App, tokens: Tokens) -> Desk:
+        """Return the desk of a new process; raises `InvalidInput` where the settings of the provider are wrong."""
+        openid = openid_of(app.settings, tokens.secret("sign-in by OpenID"))
+        if openid is None and not app.settings.local_sign_in:
+            message = "INDICIA_LOCAL_SIGN_IN is off and there is no INDICIA_OIDC_ISSUER, so that nobody could sign in"
+            raise InvalidInput([Problem("invalid-setting", message)])
+        return cls(Passwords(), Throttle(app.database), log, openid, app.settings.local_sign_in)
 
 
 @dataclass(frozen=True, slots=True)
 class SignInPage:
-    """The form; ``kept`` is what somebody had filled in when their session was over."""
+    """The form; ``kept`` is what somebody had filled in when their session was over.
+
+    ``label`` is what the provider is called, where there is one; ``local`` is whether passwords are taken.
+    """
 
     secure: bool
     anybody: bool
@@ -67,6 +81,8 @@ class SignInPage:
     next: str
     problems: Faults
     kept: Kept | None = None
+    label: str | None = None
+    local: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +133,21 @@ DeskDep = Annotated[Desk, Depends(desk)]
 
 
 @router.get("/sign-in")
-def show_sign_in(request: Request, app: AppDep, now: NowDep, next: str = "/", said: str = "") -> Response:  # noqa: A002 the name of a field of ours
+def show_sign_in(
+    request: Request,
+    app: AppDep,
+    now: NowDep,
+    desk: DeskDep,
+    next: str = "/",  # noqa: A002 the name of a field of ours
+    said: str = "",
+) -> Response:
     """Ask for name and password."""
     way = local_path(next)
     if session_of(request, app, now) is not None:
         return RedirectResponse(way, 303)
     text = SAID.get(said)
     notice = Notice(text, kind="ok" if said.startswith("signed-out") else "info") if text else None
-    return _sign_in_page(request, now, SignInPage(is_secure(request), _is_anybody(app), "", way, {}), notice)
+    return sign_in_page(request, app, desk, now, way, {}, notice=notice)
 
 
 @router.post("/sign-in")
@@ -134,9 +157,10 @@ def sign_in(request: Request, app: AppDep, now: NowDep, form: FormDep, desk: Des
     kept = kept_of(form.text(KEPT_FOR), form.text(KEPT))
 
     def again(status: int, problems: Mapping[str, Problem], headers: Mapping[str, str] | None = None) -> Response:
-        told = {field: (problem,) for field, problem in problems.items()}
-        page = SignInPage(is_secure(request), _is_anybody(app), name[:200], way, told, kept)
-        return _sign_in_page(request, now, page, status=status, headers=headers)
+        return sign_in_page(request, app, desk, now, way, problems, name, kept, status=status, headers=headers)
+
+    if not desk.local:
+        return again(403, {"": Problem("no-passwords", _NO_PASSWORDS)})
 
     missing = {
         field: Problem("required", f"enter your {field}", field)
@@ -156,6 +180,8 @@ def sign_in(request: Request, app: AppDep, now: NowDep, form: FormDep, desk: Des
     except Unavailable as error:
         return again(503, {"password": Problem("unavailable", str(error), "password")}, {"Retry-After": "10"})
     except Forbidden as error:
+        desk.throttle.failed(key, address, now)
+        request.state.claimed = known_person(app.database, name)
         strained = desk.throttle.is_strained(key, address)
         desk.log.warning("sign-in.throttled" if strained else "sign-in.failed", client=address)
         return again(401, {"password": Problem("wrong-password", str(error), "password")})
@@ -167,7 +193,7 @@ def sign_in(request: Request, app: AppDep, now: NowDep, form: FormDep, desk: Des
             reply = resumed(request, now, session, kept)
             keep_cookie(reply, token)
             return reply
-    return _signed_in(token, way)
+    return signed_in(token, way)
 
 
 @router.get("/sign-in/kept")
@@ -183,7 +209,7 @@ def was_it_kept(request: Request, app: AppDep, now: NowDep, next: str = "/") -> 
 @router.post("/sign-out")
 def sign_out(visit: PostDep) -> Response:
     """End this session."""
-    sessions.close(visit.database, visit.session)
+    sessions.close(visit.database, visit.session, now=visit.now)
     reply = RedirectResponse("/sign-in?said=signed-out", 303)
     drop_cookie(reply)
     return reply
@@ -206,6 +232,8 @@ def show_welcome(request: Request, app: AppDep, now: NowDep, token: str) -> Resp
 def welcome(request: Request, app: AppDep, now: NowDep, token: str, form: FormDep, desk: DeskDep) -> Response:
     """Set the password, use the link up, and sign in."""
     name, password = form.text("name"), form.text("password")
+    if not desk.local:
+        return _no_link(request, app, now, _NO_PASSWORDS)
     person: Person | None = None
     try:
         person = people.invitation(app.database, token, now).person
@@ -217,7 +245,7 @@ def welcome(request: Request, app: AppDep, now: NowDep, token: str, form: FormDe
         return _no_link(request, app, now, str(error))
     except (InvalidInput, Conflict) as error:
         return _welcome_page(request, now, person, name, by_field(error), status=422)
-    return _signed_in(_begin(request, app, now, who, desk), "/")
+    return signed_in(_begin(request, app, now, who, desk), "/")
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
@@ -228,28 +256,38 @@ def _begin(request: Request, app: App, now: datetime, person: Person, desk: Desk
     limits = limits_of(app.settings)
     before = sessions.find(app.database, request.cookies.get(COOKIE, ""), now, limits)
     if before is not None:
-        sessions.close(app.database, before)
+        sessions.close(app.database, before, now=now)
     address = address_of(request)
     desk.log.info("sign-in.done", actor=person.id, client=address)
     browser = request.headers.get("user-agent", "")
     return sessions.open_session(app.database, person, now=now, limits=limits, client=browser, address=address)
 
 
-def _signed_in(token: str, way: str) -> Response:
+def signed_in(token: str, way: str) -> Response:
+    """Return the way to where somebody wanted to be, with the cookie of their session."""
     reply = RedirectResponse(f"/sign-in/kept?{urlencode({'next': way})}", 303)
     keep_cookie(reply, token)
     return reply
 
 
-def _sign_in_page(
+def sign_in_page(
     request: Request,
+    app: App,
+    desk: Desk,
     now: datetime,
-    page: SignInPage,
-    notice: Notice | None = None,
+    way: str,
+    problems: Mapping[str, Problem],
+    name: str = "",
+    kept: Kept | None = None,
     *,
+    notice: Notice | None = None,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    """Return the page that leads to *way*, with what was wrong by field (the empty one: all of it)."""
+    label = desk.openid.label if desk.openid is not None else None
+    told = {field: (problem,) for field, problem in problems.items()}
+    page = SignInPage(is_secure(request), _is_anybody(app), name[:200], way, told, kept, label, desk.local)
     shell = shell_of(request, now, None, notice)
     reply: Response = request.app.state.templates.render("sign_in.html", page, shell, status=status, headers=headers)
     if COOKIE in request.cookies and status == 200:
@@ -283,8 +321,8 @@ def _no_link(request: Request, app: App, now: datetime, why: str) -> Response:
 
 def interrupted_page(request: Request, now: datetime, kept: Kept) -> Response:
     """Return the sign-in page that keeps what somebody had filled in when their session was over."""
-    page = SignInPage(is_secure(request), True, "", local_path(kept.path), {}, kept)
-    return _sign_in_page(request, now, page, status=401)
+    app, own = request.app.state.indicia, request.app.state.desk
+    return sign_in_page(request, app, own, now, local_path(kept.path), {}, "", kept, status=401)
 
 
 def _is_anybody(app: App) -> bool:

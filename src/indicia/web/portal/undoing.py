@@ -8,12 +8,15 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from indicia.domain.approval import Reason
 from indicia.domain.errors import Conflict
 from indicia.services import changesets, history
 from indicia.services.changesets import Undone
 from indicia.services.history import Line
+from indicia.services.requests import Undo
 from indicia.web.portal.changes import Told, existing, told
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
+from indicia.web.portal.waiting import Watched, or_wait
 from indicia.web.session import local_path
 
 router = APIRouter(include_in_schema=False)
@@ -39,6 +42,7 @@ class UndoPage:
     reason: str
     next: str
     tried: bool
+    takes_two: tuple[Reason, ...] = ()
 
 
 @router.get("/changes/{number}/undo")
@@ -53,16 +57,24 @@ def undo(visit: PostDep, number: str) -> Response:
     form = visit.form
     wanted, reason, goes_to = existing(number), form.text("reason").strip(), form.text("next")
     try:
-        done = changesets.undo(
-            visit.database,
-            wanted,
-            actor=visit.actor,
-            now=visit.now,
+        done = or_wait(
+            visit,
+            lambda database: changesets.undo(
+                database,
+                wanted,
+                actor=visit.actor,
+                now=visit.now,
+                reason=reason or None,
+                keep_later=form.flag("keep_later"),
+                policy=visit.app.policy,
+            ),
+            lambda _database: Undo(wanted, form.flag("keep_later"), reason or None),
             reason=reason or None,
-            keep_later=form.flag("keep_later"),
         )
     except Conflict as error:
         return _undo_page(visit, wanted, back=goes_to, reason=reason, conflict=error)
+    if isinstance(done, Response):
+        return done
     target = local_path(goes_to) if goes_to else f"/changes/{wanted}"
     if done.changeset is None:
         return visit.go(target, said="nothing-left")
@@ -72,14 +84,16 @@ def undo(visit: PostDep, number: str) -> Response:
 def _undo_page(visit: Visit, number: int, *, back: str, reason: str = "", conflict: Conflict | None = None) -> Response:
     shown = history.show(visit.database, number, actor=visit.actor)
     plan = rest = None
+    watched = Watched(visit)
     told_of = told(Line(shown.record, shown.undone_by))
     if conflict is None and shown.undone_by is not None:
         return visit.page("change_undo.html", UndoPage(told_of, None, None, (), 0, None, reason, "", tried=False))
     try:
-        plan = _planned(visit, number, keep_later=False)
+        plan = _planned(visit, number, watched, keep_later=False)
     except Conflict as error:
         conflict = error
-        rest = _planned(visit, number, keep_later=True) if error.problems else None
+        watched = Watched(visit)
+        rest = _planned(visit, number, watched, keep_later=True) if error.problems else None
     problems = conflict.problems if conflict is not None else ()
     page = UndoPage(
         told=told_of,
@@ -93,11 +107,18 @@ def _undo_page(visit: Visit, number: int, *, back: str, reason: str = "", confli
         reason=reason,
         next=local_path(back) if back else "",
         tried=visit.request.method == "POST",
+        takes_two=watched.reasons,
     )
     return visit.page("change_undo.html", page, status=409 if page.tried else 200)
 
 
-def _planned(visit: Visit, number: int, *, keep_later: bool) -> Undone:
+def _planned(visit: Visit, number: int, watched: Watched, *, keep_later: bool) -> Undone:
     return changesets.undo(
-        visit.database, number, actor=visit.actor, now=visit.now, keep_later=keep_later, dry_run=True
+        visit.database,
+        number,
+        actor=visit.actor,
+        now=visit.now,
+        keep_later=keep_later,
+        dry_run=True,
+        policy=watched.policy,
     )

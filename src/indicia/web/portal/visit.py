@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from indicia.app import App
-from indicia.domain.access import Actor
+from indicia.domain.access import Actor, Permission
 from indicia.domain.errors import IndiciaError
-from indicia.services import changesets, people
+from indicia.services import changesets, people, proposals
 from indicia.services.sessions import Session
 from indicia.store.changesets import ChangeSetRecord
 from indicia.store.database import Database
@@ -29,7 +29,7 @@ from indicia.web.session import check_csrf, current_session
 _CHANGED: Final = "changed"
 _SAID: Final = "said"
 _DIGITS: Final = 18
-_NOT_UNDONE_HERE: Final = ("undo", "expiry")
+_NOT_UNDONE_HERE: Final = ("undo", "expiry", "group.rename")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,10 @@ class Visit:
     def database(self) -> Database:
         """Where the indicators are."""
         return self.app.database
+
+    def may(self, permission: str) -> bool:
+        """Return whether to offer what needs *permission*; services refuse it anyway."""
+        return self.actor.may(Permission(permission))
 
     @property
     def partial(self) -> bool:
@@ -74,7 +78,8 @@ class Visit:
 
     def shell(self) -> Shell:
         """Return what stands around the content of the page that is asked for."""
-        return shell_of(self.request, self.now, self.session, self._notice())
+        shell = shell_of(self.request, self.now, self.session, self._notice())
+        return replace(shell, waiting=proposals.count_open(self.database, actor=self.actor, now=self.now))
 
     def _notice(self) -> Notice | None:
         """Return what the page before this one did, as its address says."""
@@ -113,6 +118,7 @@ def shell_of(request: Request, now: datetime, session: Session | None, notice: N
         version=version("indicia"),
         scripts=request.app.state.assets.has_htmx,
         notice=notice,
+        actor=people.actor_of(session.person) if session else None,
     )
 
 
@@ -141,6 +147,7 @@ def visit(request: Request, app: AppDep, now: NowDep, session: Annotated[Session
     """Return the visit of whoever is signed in; others are sent to sign in first."""
     actor = people.actor_of(session.person)
     request.state.actor = actor.id
+    request.state.who = actor
     request.state.session = session
     return Visit(request, app, actor, now, session)
 

@@ -15,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from indicia.app import App
+from indicia.domain.access import Role
 from indicia.domain.draft import Draft
 from indicia.services import indicators, people, sessions
 from indicia.web.portal.visit import masked
@@ -86,7 +87,7 @@ def door(folder: Path) -> Iterator[Door]:
 def portal(door: Door) -> Iterator[Portal]:
     """Give the portal of an empty database, with somebody signed in."""
     now = datetime.now(UTC)
-    person = people.add_person(door.app.database, "alice", actor=ADMIN, now=now).person
+    person = people.add_person(door.app.database, "alice", actor=ADMIN, now=now, role=Role.ADMINISTRATOR).person
     token = sessions.open_session(door.app.database, person, now=now, limits=sessions.Limits())
     with TestClient(create_app(door.app), base_url=ORIGIN, cookies={COOKIE: token}) as http:
         yield Portal(door.app, http, person, token)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from starlette.testclient import TestClient
 
+from indicia.domain.access import Role
 from indicia.services import people, sessions
 from indicia.web.logs import open_log
 from indicia.web.portal.routes import router
@@ -64,7 +65,7 @@ def portal_over(folder: Path) -> Iterator[Portal]:
     make_template(folder)
     now = datetime.now(UTC)
     with open_door(folder) as door:
-        person = people.add_person(door.app.database, "alice", actor=ADMIN, now=now).person
+        person = people.add_person(door.app.database, "alice", actor=ADMIN, now=now, role=Role.ADMINISTRATOR).person
         token = sessions.open_session(door.app.database, person, now=now, limits=sessions.Limits())
         server = create_app(door.app, log=open_log(io.StringIO()))
         with TestClient(server, base_url=ORIGIN, cookies={COOKIE: token}) as http:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -11,8 +10,10 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from indicia.domain.access import Role
 from indicia.services import people, sessions
 from indicia.web.portal.visit import masked
+from tests.integration.stores import rows_of
 from tests.integration.web.portal.conftest import COOKIE, ORIGIN, Portal
 from tests.integration.web.portal.pages import READS, ROUTES, WRITES, Route, portal_over
 from tests.wire.doors import ADMIN
@@ -56,19 +57,15 @@ def ways(shared: Portal) -> dict[str, Callable[[Route], httpx.Response]]:
 
 def content(portal: Portal) -> list[str]:
     """Return everything that the database holds, but for when sessions were seen."""
-    file = portal.app.database.file
-    assert file is not None
-    with sqlite3.connect(file) as connection:
-        lines = [line for line in connection.iterdump() if not line.startswith('INSERT INTO "sessions"')]
-        number = connection.execute("SELECT count(*) FROM sessions").fetchone()
-    connection.close()
-    return [*lines, str(number)]
+    held = rows_of(portal.app.database)
+    number = len(held.pop("sessions"))
+    return [*(f"{name}: {row}" for name, rows in held.items() for row in rows), str(number)]
 
 
 def other_csrf(portal: Portal) -> str:
     """Return what proves the origin of a request in the session of somebody else."""
     now = datetime.now(UTC)
-    person = people.add_person(portal.app.database, "mallory", actor=ADMIN, now=now).person
+    person = people.add_person(portal.app.database, "mallory", actor=ADMIN, now=now, role=Role.ADMINISTRATOR).person
     token = sessions.open_session(portal.app.database, person, now=now, limits=sessions.Limits())
     found = sessions.find(portal.app.database, token, now, sessions.Limits())
     assert found is not None

@@ -10,7 +10,7 @@ import httpx
 import orjson
 import pytest
 
-from indicia.domain.access import Actor, Permission, Source
+from indicia.domain.access import Actor, Role, Source
 from indicia.services.import_job import State, Wish
 from indicia.web.portal import importing_events
 from indicia.web.portal.visit import masked
@@ -24,7 +24,7 @@ HEADER = "IndicatorType,IndicatorValue,Action,Title,Description\r\n"
 GOOD = HEADER + "DomainName,a.example,Block,t,d\r\nIpAddress,45.1.2.3,Audit,t,d\r\nDomainName,com,Block,t,d\r\n"
 BAD = HEADER + "DomainName,a.example,Block,t,d\r\nIpAddress,45.1.2.3,Blok,t,d\r\nIpAddress,45.1.2.4,Blok,t,d\r\n"
 OWN = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
-PERSON = Actor("p", "Pia", Source.PORTAL, frozenset({Permission.TI_READ_WRITE_ALL}))
+PERSON = Actor("p", "Pia", Source.PORTAL, Role.ADMINISTRATOR.permissions)
 
 
 def send(portal: Portal, *files: tuple[str, str | bytes], csrf: str | None = None, **more: Any) -> httpx.Response:

@@ -16,6 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from indicia.app import App
+from indicia.domain.access import Role
 from indicia.services import people, sessions
 from indicia.services.sessions import Limits
 from indicia.services.throttling import Throttle
@@ -160,7 +161,7 @@ def test_a_link_that_nobody_used_says_what_to_do_where_there_is_nobody(nobody: B
 
 def test_a_link_for_somebody_sets_their_password_whatever_name_is_sent(browser: Browser) -> None:
     now = datetime.now(UTC)
-    made = people.add_person(browser.app.database, "<b>Grace</b>", actor=ADMIN, now=now)
+    made = people.add_person(browser.app.database, "<b>Grace</b>", actor=ADMIN, now=now, role=Role.ADMINISTRATOR)
     page = browser.get(f"/welcome/{made.token}")
     assert "&lt;b&gt;Grace&lt;/b&gt;" in page.text
     assert "<b>Grace" not in page.text
@@ -279,7 +280,7 @@ def test_where_the_browser_keeps_no_cookie_a_page_says_so(browser: Browser) -> N
 @pytest.mark.parametrize("path", ["/sign-in", "/welcome/{token}"])
 def test_by_plain_http_elsewhere_the_page_says_why_it_cannot_work(door: Door, path: str) -> None:
     now = datetime.now(UTC)
-    token = people.add_person(door.app.database, "Ada", actor=ADMIN, now=now).token
+    token = people.add_person(door.app.database, "Ada", actor=ADMIN, now=now, role=Role.ADMINISTRATOR).token
     with browsing(door.app, "http://indicia.example:8484") as browser:
         page = browser.get(path.format(token=token))
         assert "https://" in text_of(page)

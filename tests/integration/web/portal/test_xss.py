@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from starlette.testclient import TestClient
 
-from indicia.domain.access import Actor, Source
+from indicia.domain.access import Actor, Role, Source
 from indicia.domain.draft import Draft
 from indicia.domain.errors import InvalidInput
 from indicia.services import applications, groups, indicators, people, sessions
@@ -158,7 +158,7 @@ def fill_names(app: Any, now: datetime) -> list[str]:
         for add in (
             lambda name: groups.add_group(app.database, name, None, actor=ADMIN, now=now),
             lambda name: applications.add_application(app.database, name, [], actor=ADMIN, now=now),
-            lambda name: people.add_person(app.database, name, actor=ADMIN, now=now),
+            lambda name: people.add_person(app.database, name, actor=ADMIN, now=now, role=Role.ADMINISTRATOR),
         ):
             try:
                 made = add(payload)

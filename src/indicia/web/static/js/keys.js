@@ -1,11 +1,12 @@
 // Single keys on every page: where they lead, the list of them, and the palette. Off in fields, and for who wants none.
 import { say } from "./portal.js";
 
-const GO = { h: "/", i: "/indicators", c: "/changes", s: "/settings" };
+const GO = { h: "/", i: "/indicators", t: "/check", d: "/devices", c: "/changes", p: "/proposals", s: "/settings" };
 const LIST = [
   ["Everywhere", [
     ["/", "Search"], ["a", "Add an indicator"], ["i", "Import"], ["t", "Check a value"],
-    ["g then h", "Home"], ["g then i", "Indicators"], ["g then c", "Changes"], ["g then s", "Settings"],
+    ["g then h", "Home"], ["g then i", "Indicators"], ["g then t", "Check"], ["g then d", "Devices"],
+    ["g then c", "Changes"], ["g then p", "Proposals"], ["g then s", "Settings"],
     ["u", "Undo what was just done"], ["Ctrl K", "Find a page or a command"], ["?", "This list"], ["Esc", "Close"],
   ]],
   ["In the table", [

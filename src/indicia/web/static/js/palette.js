@@ -2,7 +2,8 @@
 
 const COMMANDS = [
   ["Home", "/"], ["Indicators", "/indicators"], ["Add an indicator", "/indicators/new"], ["Import a file", "/import"],
-  ["Check a value", "/check"], ["Changes", "/changes"], ["Settings", "/settings"], ["Your account", "/settings/account"],
+  ["Check a value", "/check"], ["Devices", "/devices"], ["Changes", "/changes"], ["Audit", "/audit"], ["Proposals", "/proposals"],
+  ["Settings", "/settings"], ["Your account", "/settings/account"], ["Your keys", "/settings/keys"], ["People", "/settings/people"],
   ["Device groups", "/settings/groups"], ["API clients", "/settings/clients"], ["Limits and guard lists", "/settings/limits"],
   ["About and health", "/settings/about"], ["File hashes", "/indicators?tab=files"], ["IP addresses", "/indicators?tab=ips"],
   ["URLs and domains", "/indicators?tab=urls"], ["Certificates", "/indicators?tab=certificates"],
