@@ -23,7 +23,7 @@ ARGS ?=
 
 # What touches a database runs on PostgreSQL as well. Faults start the servers that they harm by themselves; the browser
 # sees pages that the tests of the portal have read there, too. `INDICIA_TEST_DATABASE=postgresql make test ARGS=...`
-# narrows it on PostgreSQL.
+# narrows it on PostgreSQL. Laws are tried with fewer examples the second time: it is the SQL that differs.
 ON_POSTGRESQL := $(addprefix tests/,integration/store integration/services integration/web wire acceptance)
 
 # What the kernel is compiled from, and a stamp that is another one as soon as there is a compiler.
@@ -54,7 +54,7 @@ install: $(RUNTIME) $(ASSETS) ## install Indicia into .venv: the command is .ven
 test: $(DEV) $(TEST_ASSETS) $(if $(ARGS)$(filter %missing,$(COMPILER)),,native-test) ## set up and pass the whole suite, on SQLite and on PostgreSQL (ARGS="-k word" narrows it)
 	@$(BIN)/python tools/install_programs.py packages.apt
 	$(PYTEST) -n $(JOBS) $(ARGS)
-	$(if $(ARGS),,INDICIA_TEST_DATABASE=postgresql $(PYTEST) -n $(JOBS) $(ON_POSTGRESQL))
+	$(if $(ARGS),,INDICIA_TEST_DATABASE=postgresql $(PYTEST) --hypothesis-profile=quick -n $(JOBS) $(ON_POSTGRESQL))
 
 quick: $(DEV) ## laws and golden files, in seconds
 	@paths=(); for path in src/indicia/domain tests/unit tests/golden; do [[ ! -d $$path ]] || paths+=("$$path"); done

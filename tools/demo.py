@@ -177,10 +177,11 @@ def fill(app: App, now: datetime) -> Demo:
     start = now - timedelta(days=30)
     for person in (ADA, SAM):
         people.add_person(app.database, person.name, actor=ADA, now=start, role=Role.ADMINISTRATOR)
+        start += timedelta(seconds=1)
     for rank, name in enumerate(GROUPS, start=1):
         groups.add_group(app.database, name, rank, actor=ADA, now=start, rules=demo_devices.RULES.get(name, ()))
     demo_people.add(app, start, ADA)
-    device = demo_devices.fill(app, start, now, ADA)
+    device = demo_devices.fill(app, start + timedelta(minutes=1), now, ADA)
     first = edited = 0
     for campaign in CAMPAIGNS:
         at = start + timedelta(days=campaign.day, minutes=dice.randrange(400))

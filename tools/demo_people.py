@@ -58,8 +58,9 @@ class Asked(NamedTuple):
 
 def add(app: App, start: datetime, actor: Actor) -> None:
     """Add the others who work here; groups have to be there."""
-    for name, role, limits in _OTHERS:
-        people.add_person(app.database, name, actor=actor, now=start, role=role, groups=limits)
+    for place, (name, role, limits) in enumerate(_OTHERS):
+        at = start + timedelta(seconds=place)
+        people.add_person(app.database, name, actor=actor, now=at, role=role, groups=limits)
 
 
 def ask(app: App, now: datetime, number: int, actor: Actor) -> Asked:

@@ -105,10 +105,16 @@ SCENES: Final = (
     Scene("changes", "/changes"),
     Scene("change", "/changes/{changeset}"),
     Scene("settings-account", "/settings/account"),
+    Scene("audit", "/audit"),
+    Scene("proposals", "/proposals?show=all"),
+    Scene("proposal", "/proposals/{proposal}"),
     Scene("devices", "/devices"),
-    Scene("device", "/devices/1"),
+    Scene("devices-empty", "/devices", empty=True),
+    Scene("device", "/devices/{device}"),
     Scene("settings-groups", "/settings/groups"),
     Scene("settings-group-edit", "/settings/groups/edit?name=Servers"),
+    Scene("settings-person", "/settings/people/{person}"),
+    Scene("settings-keys", "/settings/keys"),
     Scene("settings-clients", "/settings/clients"),
     Scene("settings-limits", "/settings/limits"),
     Scene("settings-people", "/settings/people"),
@@ -136,7 +142,11 @@ def take(browser: Browser, portal: Portal, scene: Scene, kind: str) -> bytes:
     page = context.new_page()
     page.clock.set_fixed_time(NOW)
     known = portal.demo
-    page.goto(scene.path.format(number=known.number, changeset=known.changeset) if known else scene.path)
+    if known:
+        own = {"number": known.number, "changeset": known.changeset, "device": known.device}
+        page.goto(scene.path.format_map(own | known.asked._asdict()))
+    else:
+        page.goto(scene.path)
     if scene.prepare is not None:
         scene.prepare(page)
     page.evaluate("() => document.activeElement?.blur()")

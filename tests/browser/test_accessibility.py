@@ -83,6 +83,7 @@ PLACES = [
 # What is no page of its own: files, streams, parts of pages, ways to another page, and pages that only a form leads to.
 NO_PLACES = {
     "/assets/{version}/{name:path}",
+    "/audit/export",
     "/import/sample.csv",
     "/import/{id}/events",
     "/import/{id}/rejected",

@@ -123,7 +123,7 @@ def test_changing_all_that_match_by_keyboard_alone_and_undoing_it(open_page: Ope
     page.keyboard.type("14")
     page.keyboard.press("Enter")
     expect(page.locator("#preview")).to_be_visible()
-    looking.tab_to(page, page.locator("form.confirm button").inner_text().strip())
+    looking.tab_to(page, page.locator("form.confirm button.button-primary").inner_text().strip())
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text("changed")
     page.keyboard.press("u")

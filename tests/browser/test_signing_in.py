@@ -158,7 +158,7 @@ def test_without_javascript_everything_works_too(
 def test_the_secret_of_a_client_is_copied_with_one_click(open_page: OpenPage, own_portal: Portal) -> None:
     page = open_page("/settings/clients", on=own_portal, permissions=["clipboard-read", "clipboard-write"])
     page.get_by_label("Name").fill("SOAR")
-    page.get_by_label("Only what it created itself").check()
+    page.get_by_label("See and change only the indicators that it made itself").check()
     page.get_by_role("button", name="Make client").click()
     page.get_by_role("button", name="Copy the client secret").click()
     copied = page.evaluate("navigator.clipboard.readText()")

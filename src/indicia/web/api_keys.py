@@ -61,7 +61,7 @@ _NEW_CLIENT: Final[dict[str, Any]] = {
     "/keys",
     tags=["Keys"],
     summary="List your keys",
-    responses={200: {"model": key_models.KeyList}, **documented(401, 503)},
+    responses={200: {"model": key_models.KeyList}, **documented(400, 401, 403, 503)},
 )
 def list_keys(call: CallDep) -> Response:
     """Your keys, revoked ones too, the oldest first; an API client has none."""
@@ -127,7 +127,7 @@ def revoke_key(call: CallDep, key_id: str) -> Response:
     "/clients",
     tags=["API clients"],
     summary="List API clients",
-    responses={200: {"model": key_models.ClientList}, **documented(401, 403, 503)},
+    responses={200: {"model": key_models.ClientList}, **documented(400, 401, 403, 503)},
 )
 def list_clients(call: CallDep) -> Response:
     """Every API client, revoked ones too, the oldest first."""

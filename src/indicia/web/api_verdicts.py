@@ -124,7 +124,7 @@ async def question(request: Request, app: AppDep, actor: ActorDep) -> AsyncItera
     "/verdicts",
     summary="Ask about many values",
     responses={
-        200: {"model": Verdicts, "content": {NDJSON: {"example": _ANSWERED}}},
+        200: {"model": Verdicts, "content": {NDJSON: {"schema": {"type": "string"}, "example": _ANSWERED}}},
         **documented(400, 401, 403, 404, 413, 415, 503),
     },
     openapi_extra={"requestBody": {"required": True, "content": _BODIES}},

@@ -176,9 +176,9 @@ ENTRIES: Final[Mapping[str, str]] = {
     "created it, or it is for device groups that you are not limited to. Ask somebody who sees all of them.",
     "nothing-to-change": "The change names nothing that is to become another. Choose at least one field.",
     "nul": "The line holds a NUL character.",
+    "one-file-at-a-time": "What waits for a second person is the import of one file. Import the files one by one.",
     "only-this-host": "A URL without a path covers that exact host and none of its sub-domains; the domain "
     "would cover these too.",
-    "one-file-at-a-time": "What waits for a second person is the import of one file. Import the files one by one.",
     "outside-your-groups": "You are limited to device groups, and this reaches devices of others, or every device. "
     "Name only yours as the scope, or ask somebody who is not limited.",
     "password-too-common": "The password is among the first that an attacker would try. Take a few words that do "

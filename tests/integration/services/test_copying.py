@@ -153,6 +153,7 @@ def test_an_altered_history_is_refused_or_comes_along_as_it_is(database: Databas
     assert list(copied.faults) == faults(other) == faults(database)
 
 
+@pytest.mark.sqlite_only("a column of PostgreSQL takes nothing of another kind")
 def test_what_somebody_else_wrote_into_a_column_is_named(tmp_path: Path, other: Database) -> None:
     database = Database.open(url_of(new_file(tmp_path)))
     fill(database)

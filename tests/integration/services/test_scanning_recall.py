@@ -21,6 +21,8 @@ from indicia.services.unpacking import FOREIGN, GZIP, ZSTD
 from tests.integration.scans import Views, agree, drawn, expected, parse_everything, scanned, told
 from tests.unit.sensors.writing import single, texts
 
+pytestmark = pytest.mark.sqlite_only("logs are read; of a store there are only the few indicators to look for")
+
 pytest.importorskip("indicia.matcher._kernel", reason="without the kernel every record is parsed anyway")
 
 # -- real telemetry ---------------------------------------------------------------------------------------------------

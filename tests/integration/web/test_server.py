@@ -164,6 +164,8 @@ def test_the_description_is_openapi_3_1(door: Door) -> None:
         "/api/alerts": {"get"},
         "/api/incidents": {"get"},
         "/api/machines": {"get"},
+        "/api/machines/{id}": {"get"},
+        "/api/machines/{id}/tags": {"post"},
         "/api/exposureScore": {"get"},
         "/api/exposureScore/ByMachineGroups": {"get"},
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,16 +13,13 @@ from urllib.parse import quote, urlencode
 import pytest
 from starlette.testclient import TestClient
 
-from indicia.domain.access import Actor, Role, Source
-from indicia.domain.draft import Draft
-from indicia.domain.errors import InvalidInput
-from indicia.services import applications, groups, indicators, people, sessions
+from indicia.services import sessions
 from tests.integration.web.portal.conftest import ORIGIN, Portal
+from tests.integration.web.portal.hostile import fill_devices, fill_indicators, fill_keys, fill_names, fill_proposals
 from tests.integration.web.portal.pages import READS, portal_over
 from tests.integration.web.portal.payloads import PAYLOADS
 from tests.integration.web.portal.test_importing import begun
 from tests.unit.web.markup import TEMPLATES, holes_of, macros_of_attributes, tags_of
-from tests.wire.doors import ADMIN
 
 MARK = re.compile(r"mark\d+mark", re.IGNORECASE)
 # What the pages take from an address beside what somebody looks for.
@@ -117,6 +114,7 @@ class Hostile:
 
     portal: Portal
     numbers: list[int]
+    asked: list[int] = field(default_factory=list)
 
     def faults(self, path: str, **options: Any) -> list[str]:
         """Return what is wrong with the page at *path*, which has to be one."""
@@ -139,6 +137,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
     with portal_over(tmp_path_factory.mktemp("hostile")) as portal:
         names = fill_names(portal.app, now)
         numbers = fill_indicators(portal.app, names, now)
+        fill_devices(portal.app, now)
+        fill_keys(portal, now)
+        asked = fill_proposals(portal.app, numbers, now)
         for payload in PAYLOADS[:40]:
             sessions.open_session(
                 portal.app.database,
@@ -148,58 +149,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
                 client=payload,
                 address=payload,
             )
-        yield Hostile(portal, numbers)
-
-
-def fill_names(app: Any, now: datetime) -> list[str]:
-    """Name device groups, clients and people after payloads, where such a name is allowed; return those of groups."""
-    taken = []
-    for payload in PAYLOADS:
-        for add in (
-            lambda name: groups.add_group(app.database, name, None, actor=ADMIN, now=now),
-            lambda name: applications.add_application(app.database, name, [], actor=ADMIN, now=now),
-            lambda name: people.add_person(app.database, name, actor=ADMIN, now=now, role=Role.ADMINISTRATOR),
-        ):
-            try:
-                made = add(payload)
-            except InvalidInput:
-                continue
-            if type(made).__name__ == "DeviceGroup":
-                taken.append(payload)
-    assert len(taken) > len(PAYLOADS) // 2
-    return taken
-
-
-def fill_indicators(app: Any, names: list[str], now: datetime) -> list[int]:
-    """Store an indicator for each payload, by an actor that is called so, with a reason that says so."""
-    numbers = []
-    for at, payload in enumerate(PAYLOADS):
-        actor = Actor(payload, payload, Source.PUBLIC_API, ADMIN.permissions)
-        group = names[at % len(names)]
-        draft = Draft(
-            "Url",
-            f"https://host{at}.example/{quote(payload, safe='/<>{}$()*@')}?q={quote(payload)}",
-            now + timedelta(days=3) if at % 3 else None,
-            ("Block", "Warn", "Audit", "Allowed")[at % 4],
-            "High",
-            payload,
-            payload,
-            payload,
-            None if "," in group else [group],
-            external_id=payload,
-            application=payload,
-            notification_body=payload,
-            certificate_info=payload,
-            additional_info=payload,
-            override_reason=payload,
-        )
-        [made] = indicators.submit(app.database, [draft], actor=actor, now=now, guard=app.guard, reason=payload)
-        assert made.stored is not None, (payload, made.problems)
-        numbers.append(made.stored.id)
-    held = Draft("IpAddress", "10.1.2.3", None, "Block", "High", PAYLOADS[0], PAYLOADS[1])
-    [made] = indicators.submit(app.database, [held], actor=ADMIN, now=now, guard=app.guard, reason=PAYLOADS[2])
-    assert made.stored is not None
-    return [*numbers, made.stored.id]
+        yield Hostile(portal, numbers, asked)
 
 
 def test_there_are_two_hundred() -> None:
@@ -235,6 +185,52 @@ def test_the_list_shows_it_as_text(hostile: Hostile) -> None:
         faults += hostile.faults(path, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
     shown = hostile.portal.get("/indicators").text
     assert MARK.search(shown)
+    assert not faults
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/devices?order=seen",
+        "/devices?group=none",
+        "/settings/groups",
+        "/settings/people",
+        "/settings/keys",
+        "/proposals",
+        "/proposals?show=all",
+        "/proposals?show=decided",
+        "/audit",
+        "/audit?kind=proposal.made",
+        "/changes?show=all",
+    ],
+)
+def test_what_people_are_named_and_say_is_text(hostile: Hostile, path: str) -> None:
+    shown = hostile.portal.get(path)
+    assert shown.status_code == 200
+    assert MARK.search(shown.text)
+    assert not faults_of(shown.text)
+
+
+def test_proposals_and_what_is_said_of_them_are_text(hostile: Hostile) -> None:
+    marked, faults = 0, []
+    for number in hostile.asked:
+        reply = hostile.portal.get(f"/proposals/{number}")
+        assert reply.status_code == 200
+        marked += MARK.search(reply.text) is not None
+        faults += faults_of(reply.text)
+    assert marked == len(hostile.asked)
+    assert not faults
+
+
+def test_devices_and_groups_with_rules_are_text(hostile: Hostile) -> None:
+    faults = []
+    for number in range(1, len(PAYLOADS), 3):
+        faults += hostile.faults(f"/devices/{number}")
+        faults += hostile.faults(f"/devices/{number}/remove")
+    for payload in PAYLOADS:
+        faults += hostile.faults(f"/settings/groups/edit?{urlencode({'name': payload})}")
+        faults += hostile.faults(f"/settings/groups/remove?{urlencode({'name': payload})}")
+        faults += hostile.faults(f"/devices?{urlencode({'search': payload, 'tag': payload, 'group': '=' + payload})}")
     assert not faults
 
 
