@@ -23,7 +23,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.file = new_file(folder)
         with opened(self.file) as database:
-            made = applications.add_application(database, "soar", [], actor=ADMIN, now=NOW)
+            made = applications.add_application(database, "soar", ["Indicia.Administer"], actor=ADMIN, now=NOW)
         self.process = subprocess.Popen(
             [str(SCRIPT), "--database", url_of(self.file), "serve", "--port", "0"],
             stdout=subprocess.PIPE,
