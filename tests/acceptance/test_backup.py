@@ -17,6 +17,8 @@ from indicia.store.changesets import ChangeSetRecord
 from tests.acceptance.command_line import Terminal
 from tests.faults.left import opened
 
+pytestmark = pytest.mark.sqlite_only("it restores files; of PostgreSQL test_copying makes backups and restores them")
+
 ROWS = [f"DomainName,h{number}.example.org,,Block,High,T,D,,,,,FALSE" for number in range(20)]
 
 

@@ -449,10 +449,12 @@ class TestRunning:
         assert "Kiosks" in terminal.ok("group", "list").out
         assert terminal.call("group", "remove", "Nobody").code == 5
 
+    @pytest.mark.sqlite_only("there the tables are made before the test")
     def test_db_upgrade(self, terminal: Terminal) -> None:
         assert "upgraded" in terminal.ok("db", "upgrade").out
         assert "up to date already" in terminal.ok("db", "upgrade").out
 
+    @pytest.mark.sqlite_only("it is about the file")
     def test_doctor_changes_nothing_and_finds_what_is_wrong(self, terminal: Terminal) -> None:
         assert terminal.ok("doctor", "--json").json["ok"] is True
         assert not (terminal.folder / "indicia.db").exists()
@@ -495,6 +497,7 @@ class TestRunning:
         assert "revoke" in terminal.ok("app").out
         assert terminal.ok("--version").out.startswith("indicia ")
 
+    @pytest.mark.sqlite_only("it is about the name of the file")
     def test_verbose_names_the_database_without_a_password(self, terminal: Terminal) -> None:
         assert "indicia.db" in terminal.ok("list", "-v").err
         done = terminal.call("list", "--database", "postgresql://me:secret@127.0.0.1:1/none")

@@ -230,6 +230,7 @@ class TestDevices:
 
 
 class TestThePast:
+    @pytest.mark.sqlite_only("the clock of this process is moved, and on PostgreSQL the one of the server counts")
     def test_a_changeset_a_time_or_how_long_ago(self, terminal: Terminal) -> None:
         with time_machine.travel(datetime(2026, 1, 1, 12, tzinfo=UTC), tick=False) as clock:
             add(terminal, "evil.example", "Block")

@@ -62,6 +62,7 @@ def test_stdin_is_a_file_like_others(terminal: Terminal) -> None:
     assert "https://evil.example/a" in values
 
 
+@pytest.mark.sqlite_only("its databases are files")
 def test_the_environment_names_the_database_and_an_option_another(terminal: Terminal) -> None:
     other = terminal.folder / "other.db"
     terminal.run("add", "evil.example", *LIST)

@@ -82,6 +82,7 @@ def serving(environment: dict[str, str], folder: Path) -> Iterator[str]:
 PAGES = [page for kind in ("tutorial", "howto") for page in sorted((DOCS / kind).glob("*.md")) if examples(page)]
 
 
+@pytest.mark.sqlite_only("the pages tell of the embedded database")
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_print_what_the_page_says(page: Path, tmp_path: Path) -> None:

@@ -114,6 +114,8 @@ def make_template(folder: Path) -> None:
 def open_door(folder: Path, **settings: Any) -> Iterator[Door]:
     """Give a server over the database in *folder*, which is made where there is none."""
     app = App.open(Settings(**settings_of(folder), **settings), upgrade=True)
+    # Tests that travel in time take this process along, and no server: its clock has tests of its own (test_clock).
+    app.clock._shared = False
     try:
         made = applications.add_application(app.database, "tests", [], actor=ADMIN, now=datetime.now(UTC))
         log = io.StringIO()

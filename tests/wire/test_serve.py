@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.databases import environment_of, url_of
+from tests.databases import environment_of, new_file, url_of
 from tests.wire.doors import SCOPE, indicator
 
 
@@ -25,6 +25,7 @@ def test_a_client_made_by_the_command_line_speaks_to_the_server(
 ) -> None:
     for name, value in environment_of(tmp_path).items():
         monkeypatch.setenv(name, value)
+    new_file(tmp_path)
     added = subprocess.run(
         indicia(tmp_path, "app", "add", "soar", "--json"), capture_output=True, text=True, check=True
     )

@@ -205,7 +205,9 @@ def parts(connection: Connection, query: Executable, rows: int = 10_000) -> Iter
     """Yield the rows of *query* in lists of up to *rows*, as the driver gives them: for numbers and bytes."""
     if connection.dialect.name != "sqlite":
         result = connection.execute(query, execution_options={"yield_per": rows})
-        yield from (list(map(tuple, part)) for part in result.partitions(rows))
+        # As below: the rows as the driver gives them, without SQLAlchemy's own around each.
+        while part := result.cursor_strategy.fetchmany(result, result.cursor, rows):
+            yield list(part)
         return
     # SQLite's cursor gives rows as they are asked for, and twice as fast as through SQLAlchemy's.
     cursor = connection.execute(query).cursor
