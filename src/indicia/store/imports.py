@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any, BinaryIO, Final, NamedTuple
 
 import orjson
@@ -51,7 +52,9 @@ class PlannedImports:
         self._add_body(import_id, body)
 
     def _add_body(self, import_id: str, body: BinaryIO) -> None:
-        for number, piece in enumerate(iter(lambda: body.read(CHUNK_BYTES), b"")):
+        # An empty file is one piece too: it is kept, and not gone.
+        pieces = chain([body.read(CHUNK_BYTES)], iter(lambda: body.read(CHUNK_BYTES), b""))
+        for number, piece in enumerate(pieces):
             row = {"import_id": import_id, "number": number, "data": zlib.compress(piece, 1)}
             self._connection.execute(insert(planned_import_chunks).values(row))
 

@@ -67,10 +67,10 @@ def test_whichever_byte_is_another(good: bytes) -> None:
         place = dice.randrange(len(good))
         altered = good[:place] + bytes([good[place] ^ (1 << dice.randrange(8))]) + good[place + 1 :]
         try:  # what zstandard itself does not look at may be anything
-            assert lines(altered) == lines(good)
+            same = lines(altered) == lines(good)
         except zstandard.ZstdError:
-            check(altered)
-        except AssertionError:
+            same = False
+        if not same:
             check(altered)
 
 
