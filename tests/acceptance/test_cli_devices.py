@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 from tests.acceptance.command_line import Terminal
 
 CSV = """Name,OS,Tags,Addresses,Owner
@@ -72,3 +74,12 @@ def test_a_verdict_for_a_device(terminal: Terminal) -> None:
     done = terminal.call("check", "evil.example", "--device", "srv-9")
     assert done.code == 2
     assert "there is no device 'srv-9'" in done.err
+
+
+def test_a_field_that_is_too_long_is_told_with_its_line(terminal: Terminal) -> None:
+    (terminal.folder / "devices.csv").write_text(f"name,tags\nsrv-1,a\nsrv-2,{'x' * 20_000}\n")
+    limit = csv.field_size_limit()
+    done = terminal.call("device", "import", str(terminal.folder / "devices.csv"))
+    assert done.code == 2
+    assert "line 3: a field has over 16,384 characters" in done.err
+    assert csv.field_size_limit() == limit, "which is the whole process's"

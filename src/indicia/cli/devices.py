@@ -279,7 +279,6 @@ def _opened(file: Path) -> Any:
 
 def _rows(text: TextIO, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the devices of a CSV, each with its line; what is in unknown columns is passed over."""
-    csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(text)
     try:
         header = next(reader, [])
@@ -290,6 +289,8 @@ def _rows(text: TextIO, file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         start = reader.line_num + 1
         for cells in reader:
             line, start = start, reader.line_num + 1
+            if any(len(cell) > _LONGEST_FIELD for cell in cells):
+                raise click.UsageError(f"{file}, line {line}: a field has over {_LONGEST_FIELD:,} characters")
             given = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell.strip()}
             if given:
                 yield line, {name: _items(cell) if name in _LISTS else cell for name, cell in given.items()}

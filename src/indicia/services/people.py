@@ -24,6 +24,7 @@ from indicia.store.people import Person
 LINK_LASTS: Final = timedelta(hours=24)
 NAME_CHARACTERS: Final = 100
 MOST_PEOPLE: Final = 10_000
+_WRONG: Final = "the name or the password is wrong"
 
 
 class Link(NamedTuple):
@@ -163,13 +164,14 @@ def accept(database: Database, token: str, name: str, password: str, *, password
 def check_password(database: Database, name: str, password: str, *, passwords: Passwords) -> Person:
     """Return who signs in with *name* and *password*; `Forbidden` says not which is wrong, nor by its time."""
     with database.snapshot() as tx:
-        person = tx.people.named(name_key(name))
-        # Asked of nobody, too: whether a name exists shall not be told by the time that it takes.
-        nobody = person.id if person is not None else ""
-        stored, refused = tx.people.password(nobody), tx.identities.is_refused(nobody)
-    right = passwords.is_made_of(stored, password)
-    if person is None or stored is None or not right or refused or person.disabled_at is not None:
-        raise Forbidden("the name or the password is wrong")
+        found = tx.people.credentials(name_key(name))
+    number, stored = found if found is not None else ("", None)
+    if not passwords.is_made_of(stored, password):
+        raise Forbidden(_WRONG)
+    with database.snapshot() as tx:
+        person = tx.people.get(number)
+    if person is None or stored is None or person.disabled_at is not None:  # since, in the time that the check took
+        raise Forbidden(_WRONG)
     if passwords.are_stronger_than(stored):
         stronger = passwords.made_of(password)
         with suppress(Unavailable), database.attempt() as tx:  # or the next time

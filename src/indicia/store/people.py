@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from indicia.domain.access import Role
 from indicia.store.schema import people, sign_in_links
+from indicia.store.schema_keys import identities
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,24 @@ class People:
     def named(self, name_key: str) -> Person | None:
         """Return the person with that name, as names are compared."""
         return _person(self._connection.execute(select(*PERSON).where(people.c.name_key == name_key)).first())
+
+    def credentials(self, name_key: str) -> tuple[str, str] | None:
+        """Return the id of who signs in with that name, and what argon2 made of their password.
+
+        None is returned of a name that nobody has, and of who may not sign in with a password: the database tells them
+        apart, and answers each with one row (of an aggregate; names are unique), so that each takes the same time.
+        """
+        barred = select(identities.c.person).where(
+            identities.c.person == people.c.id, identities.c.refused_at.is_not(None)
+        )
+        query = select(func.max(people.c.id), func.max(people.c.password)).where(
+            people.c.name_key == name_key,
+            people.c.password.is_not(None),
+            people.c.disabled_at.is_(None),
+            ~barred.exists(),
+        )
+        number, password = self._connection.execute(query).one()
+        return (number, password) if number is not None else None
 
     def password(self, number: str) -> str | None:
         """Return what argon2 made of a person's password."""
