@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,8 +15,12 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Final, TypeVar
 
 from indicia.domain.errors import Unavailable
+from indicia.store.engines import SLEEPING_THREADS
 
 T = TypeVar("T")
+
+# Who asks for a verdict goes before who reads a file: where cores are short, an import takes longer instead.
+_NICE: Final = 5
 
 _ITEM: Final = b"i"
 _END: Final = b"e"
@@ -38,8 +43,12 @@ def read_ahead(items: Iterable[T]) -> Generator[T]:
 
 
 def may_read_apart() -> bool:
-    """Return whether `read_apart` is safe here: a process with threads must not be forked, nor one on macOS."""
-    return sys.platform == "linux" and threading.active_count() == 1
+    """Return whether `read_apart` is safe here: a process with threads must not be forked, nor one on macOS.
+
+    A thread that only sleeps is none of those: what it may hold, the other process has no use for.
+    """
+    at_work = [thread for thread in threading.enumerate() if thread.name not in SLEEPING_THREADS]
+    return sys.platform == "linux" and len(at_work) == 1
 
 
 def read_apart(items: Iterable[T], pack: Callable[[T], bytes], unpack: Callable[[bytes], T]) -> Generator[T]:
@@ -49,7 +58,9 @@ def read_apart(items: Iterable[T], pack: Callable[[T], bytes], unpack: Callable[
     as the connection to a database. Close the generator to stop it; it ends by itself when this process is killed.
     """
     here, there = Pipe(duplex=False)
-    child = os.fork()  # not multiprocessing.Process, which closes the stdin that is to be read
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads: see `may_read_apart`
+        child = os.fork()  # not multiprocessing.Process, which closes the stdin that is to be read
     if child == 0:
         try:
             here.close()  # so that sending fails when there is nobody left to receive
@@ -81,6 +92,7 @@ def _send(items: Iterable[T], pack: Callable[[T], bytes], pipe: Connection) -> N
     """Work in the other process: send each item, then the end or what was raised."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to both; the one that is asked for stops this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.nice(_NICE)
     try:
         for item in items:
             pipe.send_bytes(_ITEM + pack(item))

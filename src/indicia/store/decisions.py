@@ -58,7 +58,7 @@ class Decisions:
             part = missing[start : start + _LOOKUP_ROWS]
             for table in ("decisions", PLANNED)[: 1 + self._dry]:
                 for number, status, groups, application, extras in engines.rows_in(
-                    self._connection, _KEPT.format(table), part
+                    self._connection, _KEPT.format(table), part, but_held=not engines.held(self._connection, table)
                 ):
                     rare = application is not None or extras is not None
                     self._kept[number] = (STATUS_OF[status], split_list(groups), rare)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
 from pathlib import Path
@@ -24,6 +24,11 @@ _CACHE_KIB: Final = 96 * 1024
 _MAPPED_BYTES: Final = 64 << 20
 # SQLite allows 32,766 values a statement since 3.32; our widest table has 23 columns.
 _ROWS_AT_ONCE: Final = 1_000
+_KEYS_AT_ONCE: Final = 1_000
+# After each journey this process has to get Python's lock back, which takes longer than a thousand keys.
+_KEYS_A_JOURNEY: Final = 20_000
+#: Threads that a store has and that sleep, but when a server has not answered for seconds (`store.watching`).
+SLEEPING_THREADS: Final = frozenset({"indicia-watch"})
 # From here on COPY is the faster one, which asks for the types of the columns first.
 _COPIED_ROWS: Final = 20
 
@@ -274,11 +279,30 @@ def temporary_copy(connection: Connection, table: str, name: str) -> None:
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} AS SELECT * FROM {table} WHERE 1 = 0")  # noqa: S608 our own names
 
 
-def rows_in(connection: Connection, select: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    """Return the rows of ``select … IN (values)`` by the driver itself; *select* is our own text, never input."""
+def held(connection: Connection, table: str) -> Sequence[Sequence[Any]]:
+    """Return the rows of the last `bulk_insert` into *table* that the engine has not written yet: SQLite has all."""
+    return loading.held(connection, table) if connection.dialect.name == "postgresql" else ()
+
+
+def send(connection: Connection) -> None:
+    """Let the engine begin to write what is held, until somebody asks it for anything."""
+    if connection.dialect.name == "postgresql":
+        loading.send(connection)
+
+
+def keys_at_once(connection: Connection) -> int:
+    """Return how many keys `rows_in` looks up best at once: of SQLite not too many, of a server in few journeys."""
+    return _KEYS_AT_ONCE if connection.dialect.name == "sqlite" else _KEYS_A_JOURNEY
+
+
+def rows_in(connection: Connection, select: str, values: list[Any], *, but_held: bool = False) -> list[tuple[Any, ...]]:
+    """Return the rows of ``select … IN (values)`` by the driver itself; *select* is our own text, never input.
+
+    With *but_held* what `held` gives may be missing among them.
+    """
     # The driver's own tuples: a million of SQLAlchemy's rows cost seconds.
     if connection.dialect.name == "postgresql":
-        return loading.rows_in(connection, select, values)
+        return loading.rows_in(connection, select, values, but_held=but_held)
     cursor = connection.exec_driver_sql(f"{select} IN ({','.join('?' * len(values))})", tuple(values)).cursor
     return list(cursor.fetchall())
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, not_, select, true, union
-from sqlalchemy.sql import FromClause
 
 from indicia.domain.changes import Known
 from indicia.domain.identity import subject
@@ -19,25 +19,28 @@ from indicia.store import engines, filters
 from indicia.store.dialects import among, contains
 from indicia.store.rows import (
     ACTION_OF,
-    DECISION_COLUMNS,
-    OWN_COLUMNS,
     Version,
-    decode,
     join_list,
 )
 from indicia.store.schema import changesets, decisions, from_microseconds, indicator_history, indicators
 from indicia.store.selection import Selection, begun, expired
+from indicia.store.versions import COLUMNS, select_versions, version_of
 from indicia.store.winners import planned_range, winners
 
 LOOKUP_ROWS: Final = 5_000
-SUBJECTS_AT_ONCE: Final = 1_000
 #: A walk through the one number of indicators, or a sort of the other, takes a few milliseconds.
 WALKED_FIRST: Final = 30_000
 FEW_ROWS: Final = 10_000
-_COLUMNS: Final = ("id", *OWN_COLUMNS, "created", "began")
 _KNOWN: Final = (
     "SELECT subject, id, action, digest, decision, expires_at, began, created, external_id FROM {} WHERE subject"
 )
+_AS_KNOWN: Final = itemgetter(
+    *map(
+        COLUMNS.index,
+        ("subject", "id", "action", "digest", "decision", "expires_at", "began", "created", "external_id"),
+    )
+)
+_SUBJECT: Final = COLUMNS.index("subject")
 _VALUES: Final = "SELECT id, COALESCE(value, canonical) FROM {} WHERE id"
 _PLANNED: Final = "planned_indicators"
 
@@ -57,10 +60,11 @@ class Indicators:
     def known(self, subjects: Iterable[bytes], changeset: int) -> dict[bytes, list[Known]]:
         """Return what is stored about each of *subjects*; `Known.new` marks versions that *changeset* made."""
         found: dict[bytes, list[Known]] = {}
-        # In the order of the index, and not too many at a time: a quarter faster.
+        # In the order of the index: a quarter faster.
         wanted = sorted(set(subjects))
-        for start in range(0, len(wanted), SUBJECTS_AT_ONCE):
-            part = wanted[start : start + SUBJECTS_AT_ONCE]
+        at_once = engines.keys_at_once(self._connection)
+        for start in range(0, len(wanted), at_once):
+            part = wanted[start : start + at_once]
             for key, stored in self._read_known("indicators", part, changeset):
                 found.setdefault(key, []).append(stored)
             if self._dry:
@@ -68,6 +72,7 @@ class Indicators:
                     siblings = found.setdefault(key, [])
                     siblings[:] = [known for known in siblings if known.id != planned.id]
                     siblings.append(planned)
+        engines.send(self._connection)
         return found
 
     def values(self, ids: Sequence[int]) -> dict[int, str]:
@@ -108,7 +113,10 @@ class Indicators:
         return found
 
     def _read_known(self, table: str, subjects: list[bytes], changeset: int) -> Iterator[tuple[bytes, Known]]:
-        rows = engines.rows_in(self._connection, _KNOWN.format(table), subjects)
+        rows = engines.rows_in(self._connection, _KNOWN.format(table), subjects, but_held=True)
+        if some := engines.held(self._connection, table):
+            asked = set(subjects)
+            rows += [_AS_KNOWN(row) for row in some if row[_SUBJECT] in asked]
         # Decisions are few, and asked for once: no planner joins well what the same transaction has just filled.
         decided = self._decisions.kept([row[4] for row in rows])
         for subject_, number, action, digest, decision, expires, began, created, external_id in rows:
@@ -150,7 +158,7 @@ class Indicators:
             self._planned_ranges |= {each.id: each for each in map(planned_range, versions) if each and each.id}
         numbers = self._decisions.number([row[-1] for _number, row, _created, _began in versions])
         rows = [(number, *row[:-1], numbers[row[-1][0]], created, began) for number, row, created, began in versions]
-        engines.bulk_insert(self._connection, table, _COLUMNS, rows)
+        engines.bulk_insert(self._connection, table, COLUMNS, rows)
 
     def end(self, changeset: int, ids: Sequence[int]) -> None:
         """Move the current versions of *ids* to history as ended by *changeset*."""
@@ -222,7 +230,7 @@ class Indicators:
 
     def restore_where(self, changeset: int, condition: ColumnElement[bool]) -> int:
         """Make the past versions that *condition* selects current again, as begun by *changeset*."""
-        names = list(_COLUMNS)
+        names = list(COLUMNS)
         columns = [indicator_history.c[name] if name != "began" else literal(changeset) for name in names]
         past = select(*columns).where(condition).order_by(indicator_history.c.id)
         return self._connection.execute(insert(indicators).from_select(names, past)).rowcount
@@ -234,10 +242,10 @@ class Indicators:
         found: dict[int, StoredIndicator] = {}
         for start in range(0, len(ids), LOOKUP_ROWS):
             part = ids[start : start + LOOKUP_ROWS]
-            queries = [_select(indicators).where(indicators.c.id.in_(part))]
+            queries = [select_versions(indicators).where(indicators.c.id.in_(part))]
             if before is not None:
                 past = indicator_history.c
-                queries.append(_select(indicator_history).where(past.id.in_(part), past.ended == before))
+                queries.append(select_versions(indicator_history).where(past.id.in_(part), past.ended == before))
             found |= {stored.id: stored for query in queries for stored in self._read(query)}
         return found
 
@@ -247,14 +255,14 @@ class Indicators:
         subjects = sorted({subject(kind, value) for kind, value in keys})
         for start in range(0, len(subjects), LOOKUP_ROWS):
             among = table.c.subject.in_(subjects[start : start + LOOKUP_ROWS])
-            yield from self._read(_select(table).where(among, *wanted.conditions(table)))
+            yield from self._read(select_versions(table).where(among, *wanted.conditions(table)))
 
     def select(
         self, wanted: Selection, *, limit: int, offset: int = 0, after: int | None = None, before: int | None = None
     ) -> list[StoredIndicator]:
         """Return up to *limit* of the *wanted* indicators, those with a number past *after* or under *before*."""
         table = wanted.table()
-        query = _select(table)
+        query = select_versions(table)
         if after is not None:
             query = query.where(table.c.id > after)
         if before is not None:
@@ -310,7 +318,7 @@ class Indicators:
         """Yield the *wanted* indicators in their order, never more than a page of them in memory."""
         if wanted.order_by:  # no number to go on from: the statement runs once and is read as it goes
             table = wanted.table()
-            query = _select(table).where(*wanted.conditions(table)).order_by(*wanted.order(table))
+            query = select_versions(table).where(*wanted.conditions(table)).order_by(*wanted.order(table))
             yield from self._read(query.execution_options(yield_per=page))
             return
         last = 0
@@ -342,59 +350,23 @@ class Indicators:
     def history(self, number: int) -> list[tuple[StoredIndicator, int | None]]:
         """Return every version of indicator *number*, oldest first, with the changeset that ended it."""
         past = [
-            (_stored(row[:-1]), row[-1])
+            (version_of(row[:-1]), row[-1])
             for row in self._connection.execute(
-                _select(indicator_history, indicator_history.c.ended)
+                select_versions(indicator_history, indicator_history.c.ended)
                 .where(indicator_history.c.id == number)
                 .order_by(indicator_history.c.began)
             )
         ]
-        return [*past, *((stored, None) for stored in self._read(_select(indicators).where(indicators.c.id == number)))]
+        return [
+            *past,
+            *((stored, None) for stored in self._read(select_versions(indicators).where(indicators.c.id == number))),
+        ]
 
     def _read(self, query: Select[Any]) -> Iterator[StoredIndicator]:
         for row in self._connection.execute(query):
-            yield _stored(row)
+            yield version_of(row)
 
 
 def _but(column: ColumnElement[int], keep: Sequence[int]) -> ColumnElement[bool]:
     """Return the condition that *column* is none of *keep*, which may be longer than a statement may have values."""
     return not_(among(column, keep)) if keep else true()
-
-
-def _select(table: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
-    creation = changesets.alias("creation")
-    version = changesets.alias("version")
-    return (
-        select(
-            *(table.c[name] for name in _COLUMNS),
-            *(decisions.c[name] for name in DECISION_COLUMNS),
-            creation.c.at,
-            creation.c.actor,
-            creation.c.actor_name,
-            creation.c.source,
-            version.c.at,
-            version.c.actor,
-            *more,
-        )
-        .join_from(table, decisions, decisions.c.id == table.c.decision)
-        .join(creation, creation.c.id == table.c.created)
-        .join(version, version.c.id == table.c.began)
-    )
-
-
-def _stored(row: Sequence[Any]) -> StoredIndicator:
-    own, decided = row[: len(_COLUMNS)], row[len(_COLUMNS) : len(_COLUMNS) + len(DECISION_COLUMNS)]
-    number, *content, created, began = own
-    created_at, created_by, created_by_name, source, updated_at, updated_by = row[len(own) + len(decided) :]
-    return StoredIndicator(
-        number,
-        decode(content, decided),
-        created,
-        began,
-        created_at,
-        created_by,
-        created_by_name,
-        source,
-        updated_at,
-        updated_by if began != created else None,
-    )

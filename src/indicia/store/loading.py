@@ -22,6 +22,7 @@ IN_ORDER: Final = "SELECT " + ", ".join(f"set_config('{name}', 'off', true)" for
 AS_USUAL: Final = IN_ORDER.replace("off", "on")
 # From here on it is worth a thread: the server writes its indexes while the next rows are made ready here.
 _BESIDE_ROWS: Final = 2_000
+_HELD: Final = "indicia_held"
 _UNDER_WAY: Final = "indicia_copy"
 # What changes a table by so many rows makes its statistics anew, which autovacuum would do within a minute.
 _ANALYZED_ROWS: Final = 10_000
@@ -33,8 +34,8 @@ Rows = Sequence[Sequence[Any]]
 def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
     """Insert *rows* into *table* by COPY; *table* and *columns* are names of our schema, never input.
 
-    Many rows are still on their way when this returns: the next statement of the connection, or its commit, waits for
-    them, and raises what was wrong with them.
+    Many rows are held until `send`, or until the next statement of the connection or its commit: that waits until they
+    are written, and raises what was wrong with them.
     """
     settle(connection)
     driver = _driver(connection)
@@ -48,15 +49,33 @@ def copy_rows(connection: Connection, table: str, columns: Sequence[str], rows: 
         if len(rows) < _BESIDE_ROWS:
             _copy(*work)
             return
-    beside = ThreadPoolExecutor(1, thread_name_prefix="indicia-copy")
-    connection.info[_UNDER_WAY] = beside.submit(_copy, *work)
-    beside.shutdown(wait=False)
+    connection.info[_HELD] = table, work
+
+
+def held(connection: Connection, table: str) -> Rows:
+    """Return the rows for *table* that are not sent yet."""
+    found, work = connection.info.get(_HELD, ("", ((),)))
+    return work[-1] if found == table else ()
+
+
+def send(connection: Connection) -> None:
+    """Begin to write the rows that are held, beside whatever is done here without the connection."""
+    _table, work = connection.info.pop(_HELD, ("", None))
+    if work is not None:
+        beside = ThreadPoolExecutor(1, thread_name_prefix="indicia-copy")
+        connection.info[_UNDER_WAY] = beside.submit(_copy, *work)
+        beside.shutdown(wait=False)
 
 
 def settle(connection: Connection) -> None:
-    """Wait for the rows that are on their way."""
+    """Wait until every row is written."""
     if connection.invalidated:  # they are lost with it, which was said already
         return
+    send(connection)
+    _wait(connection)
+
+
+def _wait(connection: Connection) -> None:
     under_way: Future[None] | None = connection.info.pop(_UNDER_WAY, None)
     if under_way is not None:
         with _raised(connection, "COPY"):
@@ -78,6 +97,7 @@ def settle_before_statements(engine: Engine) -> None:
     def _rollback(connection: Connection) -> None:
         if not connection.invalidated:
             connection.info.pop(_COPIED, None)
+            connection.info.pop(_HELD, None)
         if connection.invalidated:
             return  # it is lost, and whatever was on its way over it
         with suppress(DBAPIError):  # what they failed of is rolled back with them
@@ -93,9 +113,17 @@ def tidy(connection: Connection) -> None:
             connection.exec_driver_sql(f"ANALYZE {table}")
 
 
-def rows_in(connection: Connection, select: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return the rows of ``select … = ANY (values)``; *select* is our own text, never input."""
-    settle(connection)
+def rows_in(
+    connection: Connection, select: str, values: Sequence[Any], *, but_held: bool = False
+) -> list[tuple[Any, ...]]:
+    """Return the rows of ``select … = ANY (values)``; *select* is our own text, never input.
+
+    With *but_held* the rows that are held stay so: the caller knows them, and has more to look up first.
+    """
+    if but_held:
+        _wait(connection)
+    else:
+        settle(connection)
     driver = _driver(connection)
     statement = f"{select} = ANY (%b)"
     with _raised(connection, statement):
