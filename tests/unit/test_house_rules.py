@@ -115,6 +115,19 @@ def test_functions_are_short() -> None:
     assert long == set(LONG_FUNCTIONS), "split it, or give LONG_FUNCTIONS a reason; drop entries that are not needed"
 
 
+def test_services_alone_require_permissions() -> None:
+    taken = {
+        f"{name_of(file)}: {alias.name}"
+        for file in SOURCES
+        if room_of(file) in ("web", "cli")
+        for node in ast.walk(parsed(file))
+        if isinstance(node, ast.ImportFrom) and node.module == "indicia.domain.access"
+        for alias in node.names
+        if alias.name.startswith("require")
+    }
+    assert not taken, "a door asks a service, which checks: another door to it would forget"
+
+
 @pytest.mark.parametrize("reasons", [LONG_FILES, LONG_FUNCTIONS], ids=["files", "functions"])
 def test_every_exception_has_a_reason(reasons: dict[str, str]) -> None:
     assert all(len(reason.split()) >= 3 for reason in reasons.values()), "a reason is a sentence"

@@ -239,7 +239,7 @@ def verify_command(
     with invocation.app() as app:
         own = own_keys(app.checkpoints.shipping.key_file)
         trusted, kept = _trusted(key_file), _kept(files)
-        newest, faults = verify_all(app.database, head=head, own=own, trusted=trusted, kept=kept)
+        newest, faults = verify_all(app.database, actor=actor(), head=head, own=own, trusted=trusted, kept=kept)
     for fault in faults:
         say_error(clean(fault))
     if as_json:

@@ -71,6 +71,12 @@ class Page(NamedTuple):
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
+def are_read_by(actor: Actor) -> bool:
+    """Return whether *actor* reads devices; who reads indicators alone may ask, and is told of none."""
+    require(actor, Permission.DEVICES_READ, Permission.INDICATORS_READ)
+    return actor.may(Permission.DEVICES_READ)
+
+
 def list_devices(
     database: Database,
     wanted: Devices,

@@ -59,6 +59,12 @@ def list_groups(database: Database, *, actor: Actor | None = None) -> list[Devic
     return [group for group in found if group.name in actor.groups]
 
 
+def scores(database: Database, *, actor: Actor) -> tuple[int, list[tuple[DeviceGroup, int]]]:
+    """Return the exposure score of all devices, and that of each group that exists for *actor*: 0, as none is kept."""
+    require(actor, Permission.DEVICES_READ, Permission.INDICATORS_READ)
+    return 0, [(group, 0) for group in list_groups(database, actor=actor)]
+
+
 def overview(database: Database, *, actor: Actor, now: datetime) -> Overview:
     """Return every group that exists for *actor*, with what is in it and for it."""
     require(actor, Permission.DEVICES_READ)

@@ -95,6 +95,11 @@ class _Stopped(Exception):
     """Leaves a transaction without committing it."""
 
 
+def require_to_import(actor: Actor) -> None:
+    """Raise `Forbidden` unless *actor* may import: for who would keep a file first."""
+    require(actor, Permission.INDICATORS_WRITE)
+
+
 def import_indicators(
     database: Database,
     sources: Sequence[Source],
@@ -113,7 +118,7 @@ def import_indicators(
     With *expected_plan* nothing is written either where the plan has become another one: `Conflict`; nor where more
     indicators would be active afterwards than *policy* allows, which is reported.
     """
-    require(actor, Permission.INDICATORS_WRITE)
+    require_to_import(actor)
     report = ImportReport()
     hear = listener or Listener()
     column = options.names["value"]

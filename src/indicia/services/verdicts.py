@@ -56,6 +56,11 @@ class Explanation(NamedTuple):
     group: str | None
 
 
+def require_to_ask(actor: Actor) -> None:
+    """Raise `Forbidden` unless *actor* may ask for verdicts: for who would keep a file first."""
+    require_unlimited(actor, Permission.INDICATORS_READ)
+
+
 def explain(
     database: Database,
     values: Sequence[str],
@@ -81,7 +86,7 @@ def explain(
     devices *anywhere*, which are in no group, will do. Raises `InvalidInput` where there is no such group, or there are
     too many values or too much to look up for them; `NotFound` where there is no such changeset.
     """
-    require_unlimited(actor, Permission.INDICATORS_READ)
+    require_to_ask(actor)
     if not 1 <= len(values) <= MOST_VALUES:
         given = f"more than {MOST_VALUES:,} values are given" if values else "no value is given"
         message = f"{given}; allowed: 1 to {MOST_VALUES:,}"

@@ -67,6 +67,7 @@ class Progress:
 def verify_all(
     database: Database,
     *,
+    actor: Actor,
     head: str | None = None,
     own: Mapping[str, PublicKey] | None = None,
     trusted: Mapping[str, PublicKey] | None = None,
@@ -75,8 +76,10 @@ def verify_all(
 ) -> tuple[ChangeSetRecord | None, list[str]]:
     """Return the newest changeset, and what is wrong: with the chain and its rows, then with the checkpoints.
 
-    *head* and *kept* are what was kept elsewhere; for the keys see `checkpoints.faults_of`.
+    *head* and *kept* are what was kept elsewhere; for the keys see `checkpoints.faults_of`. Whoever is limited to
+    device groups is refused: what is wrong may be with any row.
     """
+    require_all(actor, Permission.AUDIT_READ)
     newest, faults = verify_chain(database, head=head, hear=hear)
     with database.snapshot() as tx:
         faults += faults_of(tx, own or {}, trusted=trusted, kept=kept)
@@ -136,7 +139,7 @@ class Verification:
             if self._progress.running:
                 return False
             self._progress = replace(self._progress, since=self._clock())
-        self._thread = threading.Thread(target=self._run, args=(actor.name, head), name="indicia-verify", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(actor, head), name="indicia-verify", daemon=True)
         self._thread.start()
         return True
 
@@ -158,12 +161,13 @@ class Verification:
         if self._pinned_at is not None and self._clock() - self._pinned_at > _PINNED_EVERY:
             self._pin()
 
-    def _run(self, by: str, head: str | None) -> None:
+    def _run(self, actor: Actor, head: str | None) -> None:
+        by = actor.name
         found = Verified(self._clock(), by, given=head, trouble="it ended before it was done; the log says why")
         try:
             self._progress = replace(self._progress, done=0, work=self._work())
             self._pin()
-            newest, faults = verify_all(self._database, head=head, own=self._own(), hear=self._advance)
+            newest, faults = verify_all(self._database, actor=actor, head=head, own=self._own(), hear=self._advance)
             found = Verified(
                 self._clock(),
                 by,

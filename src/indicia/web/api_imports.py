@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indicia.domain.access import Permission, require
 from indicia.domain.draft import PROPERTY_NAMES, Draft
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.domain.rules import parse_duration
@@ -28,7 +27,7 @@ from indicia.store.imports import PlannedImport
 from indicia.web import api_models as models
 from indicia.web.api_call import Call, CallDep, DryRun, Key, Reason, checked_text, media_type, reply, sent
 from indicia.web.api_proposing import WAITS, Propose, or_wait
-from indicia.web.dependencies import SpooledBodyDep
+from indicia.web.dependencies import ActorDep, SpooledBodyDep
 from indicia.web.problems import PROBLEM_JSON, Fault, Refusal, documented, problem_reply
 
 _FORMATS: Final = {
@@ -121,9 +120,14 @@ class Defaults:
             raise InvalidInput([Problem("invalid-time", message, "expires", self._draft.expires)]) from None
 
 
+def _may_import(actor: ActorDep) -> None:
+    imports.require_to_import(actor)
+
+
 @router.post(
     "",
     summary="Plan an import, or import",
+    dependencies=[Depends(_may_import)],  # before the body is kept
     responses={
         200: {"model": models.ImportPlan | models.ImportReport, "description": "the plan, or the report"},
         **WAITS,
@@ -181,7 +185,6 @@ def import_indicators(
 )
 def read_import(call: CallDep, id: str) -> Response:
     """What a planned import would do, or the changeset that it was applied as."""
-    require(call.actor, Permission.INDICATORS_READ)
     return sent(reply(plan_as_dict(planned_imports.planned_import(call.database, id, actor=call.actor))))
 
 

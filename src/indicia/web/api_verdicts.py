@@ -13,10 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indicia.domain.access import Permission, require_unlimited
 from indicia.domain.errors import InvalidInput, Problem
 from indicia.exporters.verdict import verdict_as_dict
-from indicia.services.verdicts import MOST_VALUES, explain
+from indicia.services.verdicts import MOST_VALUES, explain, require_to_ask
 from indicia.web import api_models as models
 from indicia.web.api_call import Call, CallDep, media_type, object_of, reply, require_type, sent, text_of
 from indicia.web.api_shapes import as_of
@@ -111,7 +110,7 @@ def ask_about_one(
 
 async def question(request: Request, app: AppDep, actor: ActorDep) -> AsyncIterator[Any]:
     """Give the JSON of the body; or its lines as a file, which is gone after the answer."""
-    require_unlimited(actor, Permission.INDICATORS_READ)  # before anything is kept
+    require_to_ask(actor)  # before anything is kept
     require_type(request, "application/json", NDJSON)
     if media_type(request) == NDJSON:
         async with asynccontextmanager(spooled_body)(request, app, actor) as lines:

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indicia.domain.access import Actor, Permission, require
 from indicia.domain.device import INACTIVE_AFTER
 from indicia.domain.device_filter import parse_machines
 from indicia.domain.errors import InvalidInput, Problem
@@ -70,7 +69,7 @@ def list_machines(request: Request, app: AppDep, actor: ActorDep, now: NowDep) -
     """
     options = _Options.parse(request.url.query)
     reply: dict[str, Any] = {"@odata.context": _context(request, "Machines")}
-    if not _reads_machines(actor):
+    if not devices.are_read_by(actor):
         return _odata(reply | ({"@odata.count": 0} if options.count else {}) | {"value": []})
     wanted = Devices() if options.filter is None else devices.filtered(app.database, options.filter, now=now)
     items, more = devices.numbered(
@@ -130,10 +129,10 @@ def tag_machine(
 
 
 @router.get("/exposureScore", response_model=schemas.Score, responses=_READING, name="Exposure score")
-def exposure_score(request: Request, actor: ActorDep, now: NowDep) -> Response:
+def exposure_score(request: Request, app: AppDep, actor: ActorDep, now: NowDep) -> Response:
     """Return a score of zero: none is kept here."""
-    require(actor, Permission.DEVICES_READ, Permission.INDICATORS_READ)
-    return _odata({"@odata.context": _context(request, "ExposureScore/$entity"), "time": precise(now), "score": 0})
+    score, _groups = groups.scores(app.database, actor=actor)
+    return _odata({"@odata.context": _context(request, "ExposureScore/$entity"), "time": precise(now), "score": score})
 
 
 @router.get(
@@ -144,10 +143,10 @@ def exposure_score(request: Request, actor: ActorDep, now: NowDep) -> Response:
 )
 def exposure_by_group(request: Request, app: AppDep, actor: ActorDep, now: NowDep) -> Response:
     """Return the device groups; clients read their names and numbers here."""
-    require(actor, Permission.DEVICES_READ, Permission.INDICATORS_READ)
+    _all, each = groups.scores(app.database, actor=actor)
     rows = [
-        {"time": precise(now), "score": 0, "rbacGroupName": group.name, "rbacGroupId": group.id}
-        for group in groups.list_groups(app.database, actor=actor)
+        {"time": precise(now), "score": score, "rbacGroupName": group.name, "rbacGroupId": group.id}
+        for group, score in each
     ]
     return _odata({"@odata.context": _context(request, "ExposureScore"), "value": rows})
 
@@ -189,13 +188,6 @@ def machine(shown: Shown, now: datetime) -> dict[str, Any]:
         "ipAddresses": addresses,
         "vmMetadata": None,
     }
-
-
-def _reads_machines(actor: Actor) -> bool:
-    if actor.may(Permission.DEVICES_READ):
-        return True
-    require(actor, Permission.DEVICES_READ, Permission.INDICATORS_READ)
-    return False
 
 
 @dataclass(frozen=True, slots=True)

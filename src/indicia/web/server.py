@@ -7,9 +7,9 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from types import FrameType
 from typing import Any, Final
@@ -92,7 +92,7 @@ def create_app(app: App, *, log: FilteringBoundLogger | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(Doorkeeper, log=log, metrics=metrics, audit=app.audit),
+            Middleware(Doorkeeper, log=log, metrics=metrics, audit=app.audit, clock=app.now),
             Middleware(ForgivingPaths),
             Middleware(CompressedPages),
         ],
@@ -191,11 +191,14 @@ def fault_reply(fault: Fault, request: Request) -> Response:
 class Doorkeeper:
     """Stands outermost: numbers, logs and counts each request, adds headers, and is the last resort of errors."""
 
-    def __init__(self, app: ASGIApp, log: FilteringBoundLogger, metrics: Metrics, audit: Audit) -> None:
+    def __init__(
+        self, app: ASGIApp, log: FilteringBoundLogger, metrics: Metrics, audit: Audit, clock: Callable[[], datetime]
+    ) -> None:
         self._app = app
         self._log = log
         self._metrics = metrics
         self._audit = audit
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -221,7 +224,7 @@ class Doorkeeper:
         seconds = time.perf_counter() - began
         code = answered[0] if answered else 0
         self._metrics.request(scope["method"], _route(scope), code, seconds)
-        note_answer(self._audit, scope, code, datetime.now(UTC))
+        note_answer(self._audit, scope, code, self._clock())
         self._log.info("requests.answer", status=code, milliseconds=round(seconds * 1000, 2), **_about(scope))
 
 
