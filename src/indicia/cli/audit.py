@@ -78,13 +78,11 @@ def audit_list(
 
 
 def _about(record: ChangeSetRecord) -> str:
-    """Return in a few words what an entry tells of."""
-    details = record.details
-    told = [f"{details['times']} times"] if isinstance(details.get("times"), int) else []
-    told += [str(details[name]) for name in ("subject", "why", "method", "route", "address") if details.get(name)]
-    if record.created or record.updated or record.deleted:
-        told.append(f"{record.created:,} created, {record.updated:,} updated, {record.deleted:,} deleted")
-    return clean(" · ".join([*told, record.reason or ""] if record.reason else told))
+    from indicia.services.audit_told import told
+
+    times = record.details.get("times")
+    said = [f"{times} times"] if isinstance(times, int) else []
+    return clean(" · ".join(filter(None, (*said, told(record), record.reason))))
 
 
 @audit_command.command(

@@ -6,26 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from indicia.domain.errors import Problem
-from indicia.services import audit_export, checkpoints, history
+from indicia.services import audit_export, audit_told, checkpoints, history
 from indicia.services.audit_export import KINDS, Format, Sought
 from indicia.store.changesets import ChangeSetRecord
 from indicia.store.checkpoints import Checkpoint
 from indicia.web.noting import note_export
 from indicia.web.portal.changes import SOURCES, day_after, day_of, number_in
-from indicia.web.portal.visit import Visit, VisitDep, what_it_did
+from indicia.web.portal.visit import Visit, VisitDep
 
 _PAGE: Final = 50
 _CHECKPOINTS: Final = 3
 _LINES_AT_ONCE: Final = 500
-_ABOUT: Final = ("subject", "why", "method", "route", "address", "claimed")
-
 _REFUSED: Final = frozenset({"access.denied", "audit.overflow", "sign-in.refused"})
 
 router = APIRouter(include_in_schema=False)
@@ -153,31 +151,10 @@ def told(record: ChangeSetRecord) -> Told:
         record,
         KINDS.get(record.kind, record.kind),
         SOURCES.get(record.source, record.source),
-        _about(record, details),
+        audit_told.told(record),
         times if isinstance(times, int) else 1,
         record.kind in _REFUSED,
     )
-
-
-def _about(record: ChangeSetRecord, details: Mapping[str, Any]) -> str:
-    parts = [str(details[name]) for name in _ABOUT if details.get(name) and not isinstance(details[name], list)]
-    if "proposal" in details:
-        parts.append(f"proposal {details['proposal']}" + (f": {details['title']}" if "title" in details else ""))
-    lines = details.get("lines")
-    if isinstance(lines, list):
-        parts.append(f"{len(lines)} different ones")
-    if record.created or record.updated or record.deleted:
-        parts.append(what_it_did(record))
-    changed = details.get("changed")
-    if isinstance(changed, Mapping):
-        parts.append(", ".join(changed))
-    named = details.get("name")
-    if not parts and isinstance(named, str):
-        parts.append(named)
-    rows = details.get("rows")
-    if isinstance(rows, int):
-        parts.append(f"{rows:,} {'row' if rows == 1 else 'rows'}")
-    return " · ".join(parts)
 
 
 def _filters(visit: Visit, actor: str, kind: str, since: str, until: str) -> Filters:

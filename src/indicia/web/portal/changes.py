@@ -15,11 +15,12 @@ from indicia.domain.access import Source
 from indicia.domain.errors import NotFound, Problem
 from indicia.services import history
 from indicia.services.audit_export import KINDS
+from indicia.services.audit_told import what_it_did
 from indicia.services.history import Effect, Found, Line, Rows, Shown, Sought
 from indicia.store.changesets import ChangeSetRecord
 from indicia.web.portal import verifying
 from indicia.web.portal.page import words
-from indicia.web.portal.visit import VisitDep, what_it_did
+from indicia.web.portal.visit import VisitDep
 
 _PAGE: Final = 50
 _ROWS: Final = 50

@@ -18,8 +18,8 @@ from indicia.app import App
 from indicia.domain.access import Actor, Permission
 from indicia.domain.errors import IndiciaError
 from indicia.services import changesets, people, proposals
+from indicia.services.audit_told import what_it_did
 from indicia.services.sessions import Session
-from indicia.store.changesets import ChangeSetRecord
 from indicia.store.database import Database
 from indicia.web.dependencies import AppDep, NowDep
 from indicia.web.portal.forms import NO_FORM, Form, read_form
@@ -94,13 +94,6 @@ class Visit:
             return Notice(what_it_did(record), record.id, can_undo)
         text = SAID.get(query.get(_SAID, ""))
         return Notice(text) if text else None
-
-
-def what_it_did(record: ChangeSetRecord) -> str:
-    """Return in a few words what a changeset did to indicators."""
-    counts = (("added", record.created), ("changed", record.updated), ("deleted", record.deleted))
-    parts = [f"{number:,} {word}" for word, number in counts if number]
-    return ", ".join(parts) or "no indicator was changed"
 
 
 def shell_of(request: Request, now: datetime, session: Session | None, notice: Notice | None = None) -> Shell:
