@@ -75,6 +75,40 @@ def test_somebody_is_disabled_and_enabled(terminal: Terminal) -> None:
     assert terminal.call("user", "enable", "ada").code == 6
 
 
+def test_somebody_gets_a_role_and_device_groups(terminal: Terminal) -> None:
+    terminal.ok("user", "add", "ada", "--role", "administrator")
+    terminal.ok("user", "add", "grace")
+    terminal.ok("group", "add", "Servers")
+    assert terminal.ok("user", "role", "Grace", "analyst", "--group", "Servers").out == "grace: analyst, Servers\n"
+    found = terminal.ok("user", "role", "grace", "responder", "--json").json
+    assert (found["role"], found["groups"]) == ("responder", ["Servers"]), "the groups stay as they are"
+    assert terminal.ok("user", "role", "grace", "responder", "--all-groups", "--json").json["groups"] is None
+    told = terminal.ok("audit", "list", "--kind", "user.change").out
+    assert "grace · viewer to analyst · limited to Servers" in told
+    last = terminal.call("user", "role", "ada", "viewer")
+    assert (last.code, last.err) == (6, "error: ada is the last administrator; make somebody else one first\n")
+    unknown = terminal.call("user", "role", "grace", "analyst", "--group", "Nope")
+    assert (unknown.code, "allowed: Servers" in unknown.err) == (2, True)
+    assert terminal.call("user", "role", "nobody", "viewer").code == 5
+    assert terminal.call("user", "role", "grace", "king").code == 2
+
+
+def test_a_key_is_shown_once_and_ends(terminal: Terminal) -> None:
+    terminal.ok("user", "add", "ada")
+    made = terminal.ok("key", "add", "backup-script", "--user", "ada", "--expires", "30d", "--json").json
+    secret = made["key"]
+    assert secret.startswith("ind_")
+    assert secret not in terminal.ok("key", "list").out
+    again = terminal.ok("key", "rotate", made["id"], "--json").json
+    assert again["key"] != secret
+    terminal.ok("key", "revoke", made["id"])
+    [kept] = terminal.ok("key", "list", "--json").json["keys"]
+    assert kept["revoked_at"]
+    assert terminal.call("key", "rotate", made["id"]).code == 6
+    assert terminal.call("key", "revoke", "nothing").code == 5
+    assert terminal.call("key", "add", "x", "--user", "nobody").code == 5
+
+
 def test_what_cannot_be_is_a_sentence(terminal: Terminal) -> None:
     assert "there is nobody" in terminal.ok("user", "list").err
     for command in ("reset", "disable", "enable"):

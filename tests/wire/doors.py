@@ -76,6 +76,9 @@ class Door:
     def post(self, path: str, body: Any, **options: Any) -> httpx.Response:
         return self.http.post(path, json=body, **{"headers": self.headers} | options)
 
+    def patch(self, path: str, body: Any, **options: Any) -> httpx.Response:
+        return self.http.patch(path, json=body, **{"headers": self.headers} | options)
+
     def delete(self, path: str, **options: Any) -> httpx.Response:
         return self.http.delete(path, **{"headers": self.headers} | options)
 

@@ -130,7 +130,8 @@ def say_outcome(error: IndiciaError) -> None:
     else:
         say_error(clean(error))
         for problem in problems[:MOST_PROBLEMS]:
-            say(f"  {problem_line(problem)}")
+            if problem.message != str(error):
+                say(f"  {problem_line(problem)}")
     if len(problems) > MOST_PROBLEMS:
         say(f"  … and {len(problems) - MOST_PROBLEMS} more")
 
