@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ for _profile, _examples in {"quick": 25, "default": 100}.items():
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile("default")
+
+# What is started in the background by a script ignores Ctrl-C, and so would everything that the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -65,3 +65,19 @@ def test_what_is_proposed_is_taken_back(two: Terminal) -> None:
 def test_what_is_not_there_is_a_sentence(two: Terminal) -> None:
     done = two.call("proposal", "show", "7")
     assert (done.code, "7" in done.err) == (5, True)
+
+
+def test_a_dry_run_says_that_it_takes_two(two: Terminal) -> None:
+    allowing = "doing it takes two people: it allows"
+    assert allowing in two.ok(*ALLOW, "--dry-run").err
+    (two.folder / "list.txt").write_text("".join(f"bad{number}.example\n" for number in range(5)))
+    touching = "doing it takes two people: it touches 5 indicators"
+    assert touching in two.ok("import", str(two.folder / "list.txt"), *LIST, "--dry-run").err
+    for number in range(4):
+        two.ok("add", f"bad{number}.example", *LIST)
+    assert "two people" not in two.ok("delete", "1", "2", "--dry-run").err
+    assert "touches 4" in two.ok("delete", "1", "2", "3", "4", "--dry-run").err
+    assert "touches 4" in two.ok("delete", "--filter", "title eq 'T'", "--dry-run").err
+    assert allowing in two.ok("edit", "1", "--action", "Allowed", "--dry-run").err
+    assert "two people" not in two.ok("undo", "1", "--dry-run").err
+    assert two.ok("proposal", "list", "--json").json["proposals"] == []

@@ -8,7 +8,7 @@ import click
 
 from indicia.cli.commands import Invocation, actor, command, pass_invocation
 from indicia.cli.output import clean, number, plain_table, show, show_json
-from indicia.cli.waiting import or_waits, propose_option
+from indicia.cli.waiting import or_waits, propose_option, tell_two
 from indicia.domain.errors import Conflict
 
 if TYPE_CHECKING:
@@ -137,15 +137,17 @@ def undo_command(
     Where later changesets touched the same indicators it is refused and names them, unless with --keep-later.
     """
     from indicia.services.changesets import undo
+    from indicia.services.policy import Watched
     from indicia.services.requests import Undo
 
     with invocation.app() as app:
+        watched = Watched(app.policy, dry_run=dry_run)
         who: dict[str, Any] = {"actor": actor(), "now": app.now(), "reason": reason, "keep_later": keep_later}
         try:
             found = or_waits(
                 invocation,
                 app,
-                lambda database: undo(database, changeset, **who, dry_run=dry_run, policy=app.policy),
+                lambda database: undo(database, changeset, **who, dry_run=dry_run, policy=watched.policy),
                 lambda _database: Undo(changeset, keep_later, reason),
                 now=who["now"],
                 propose=propose and not dry_run,
@@ -166,6 +168,7 @@ def undo_command(
     show(f"{'would undo' if dry_run else 'undid'} changeset {changeset}: {counts}")
     if done.kept:
         invocation.tell(f"{number(len(done.kept), 'indicator')} left alone, which later changesets touched")
+    tell_two(invocation, watched.reasons)
     if done.changeset is not None:
         invocation.tell(f"this is changeset {done.changeset.id}; `indicia undo {done.changeset.id}` takes it back")
 

@@ -24,15 +24,17 @@ from indicia.cli.output import (
     show_json,
 )
 from indicia.cli.parameters import Filter, field_options, fields_of
-from indicia.cli.waiting import or_waits, propose_option
+from indicia.cli.waiting import or_waits, propose_option, tell_two
 
 if TYPE_CHECKING:
     from indicia.app import App
+    from indicia.domain.approval import Reason
     from indicia.domain.draft import Draft
     from indicia.domain.errors import Problem
     from indicia.domain.indicator import StoredIndicator
     from indicia.domain.query import Query
     from indicia.services.indicators import Written
+    from indicia.services.policy import Policy
     from indicia.store.database import Database
 
 _dry_run = click.option("-n", "--dry-run", is_flag=True, help="Check everything, change nothing.")
@@ -71,15 +73,15 @@ def add_command(
     from indicia.domain.draft import NOTHING_GIVEN
     from indicia.importers.bare_values import draft_of_value
     from indicia.services.indicators import submit
+    from indicia.services.policy import Watched
     from indicia.services.requests import submit_of
 
     base = NOTHING_GIVEN._replace(**fields_of(fields))
     read = [draft_of_value(base, value.strip()) for value in values]
     drafts = [draft for draft, _problems in read]
     faults = [tuple(each for each in problems if not each.warning) for _draft, problems in read]
-    who = actor()
     with invocation.app() as app:
-        now = app.now()
+        who, now, watched = actor(), app.now(), Watched(app.policy)
 
         def submitted(database: Database, *, dry: bool) -> list[Written]:
             return submit(
@@ -91,13 +93,13 @@ def add_command(
                 dry_run=dry,
                 reason=reason,
                 known_problems=faults,
-                policy=app.policy,
+                policy=watched.policy if dry else app.policy,
             )
 
         results = submitted(app.database, dry=True)
         refused = any(each.outcome == "refused" for each in results)
         if not dry_run and not refused:
-            done = or_waits(
+            found = or_waits(
                 invocation,
                 app,
                 lambda database: submitted(database, dry=False),
@@ -107,11 +109,12 @@ def add_command(
                 reason=reason,
                 as_json=as_json,
             )
-            if done is None:
+            if found is None:
                 return OK
-            results = done
+            results = found
         notes = [tuple(each for each in problems if each.warning) for _draft, problems in read]
-        _print_added(invocation, values, results, notes, as_json=as_json, done=not dry_run and not refused)
+        done, two = not dry_run and not refused, watched.reasons
+        _print_added(invocation, values, results, notes, as_json=as_json, done=done, two=two)
     return ROWS_REFUSED if refused else OK
 
 
@@ -123,6 +126,7 @@ def _print_added(
     *,
     as_json: bool,
     done: bool,
+    two: Sequence[Reason],
 ) -> None:
     refused = any(each.outcome == "refused" for each in results)
     rows = []
@@ -158,12 +162,13 @@ def _print_added(
     if refused:
         say_error("nothing was added")
     else:
-        _tell_what_next(invocation, changeset, done=done)
+        _tell_what_next(invocation, changeset, done=done, two=two)
 
 
-def _tell_what_next(invocation: Invocation, changeset: int | None, *, done: bool) -> None:
+def _tell_what_next(invocation: Invocation, changeset: int | None, *, done: bool, two: Sequence[Reason] = ()) -> None:
     if not done:
         invocation.tell("nothing was changed: this was a dry run")
+        tell_two(invocation, two)
     elif changeset is None:
         invocation.tell("it is as it was: nothing was changed")
     else:
@@ -201,6 +206,7 @@ def edit_command(
     from indicia.exporters.entity import entity
     from indicia.services.groups import list_groups
     from indicia.services.indicators import draft_from, edit
+    from indicia.services.policy import Watched
     from indicia.services.requests import edit_of
 
     given = fields_of(fields)
@@ -215,11 +221,12 @@ def edit_command(
         return draft_from(stored.indicator)._replace(**given), ()
 
     with invocation.app() as app:
+        watched = Watched(app.policy, dry_run=dry_run)
         who: dict[str, Any] = {"actor": actor(), "now": app.now(), "reason": reason}
         written = or_waits(
             invocation,
             app,
-            lambda database: edit(database, id, change, **who, guard=app.guard, dry_run=dry_run, policy=app.policy),
+            lambda database: edit(database, id, change, **who, guard=app.guard, dry_run=dry_run, policy=watched.policy),
             lambda database: edit_of(database, id, change, **who),
             now=who["now"],
             propose=propose and not dry_run,
@@ -236,7 +243,7 @@ def edit_command(
         show_json({"outcome": written.outcome, "changeset": written.changeset, "indicator": document})
     else:
         show(f"{written.outcome}: indicator {id}")
-    _tell_what_next(invocation, written.changeset, done=not dry_run)
+    _tell_what_next(invocation, written.changeset, done=not dry_run, two=watched.reasons)
 
 
 @command(
@@ -265,18 +272,21 @@ def delete_command(
 ) -> None:
     """Delete indicators, all or none; `indicia undo` brings them back."""
     from indicia.services.indicators import Wanted, delete
+    from indicia.services.policy import Watched
     from indicia.services.requests import Delete, DeleteMatching
 
     if bool(ids) == (query is not None):
         raise click.UsageError("name indicators by their numbers, or all that match a --filter", _context())
     with invocation.app() as app:
-        now = app.now()
+        now, watched = app.now(), Watched(app.policy, dry_run=dry_run)
 
         def do(database: Database) -> tuple[int, int]:
             if query is not None:
-                return _delete_matching(invocation, app, database, query, yes=yes, dry_run=dry_run, reason=reason)
+                return _delete_matching(
+                    invocation, app, database, query, yes=yes, dry_run=dry_run, reason=reason, policy=watched.policy
+                )
             who: dict[str, Any] = {"actor": actor(), "now": now, "reason": reason}
-            return len(delete(database, ids, **who, dry_run=dry_run, policy=app.policy)), ids[0]
+            return len(delete(database, ids, **who, dry_run=dry_run, policy=watched.policy)), ids[0]
 
         done = or_waits(
             invocation,
@@ -296,7 +306,7 @@ def delete_command(
         show_json({"deleted": deleted, "changeset": changeset})
     else:
         show(f"{'would delete' if dry_run else 'deleted'} {number(deleted, 'indicator')}")
-    _tell_what_next(invocation, changeset, done=not dry_run)
+    _tell_what_next(invocation, changeset, done=not dry_run, two=watched.reasons)
 
 
 def _context() -> click.Context:
@@ -312,6 +322,7 @@ def _delete_matching(
     yes: bool,
     dry_run: bool,
     reason: str | None,
+    policy: Policy,
 ) -> tuple[int, int]:
     """Delete what matches, after asking; return how many were (or would be) deleted, and the number of one of them."""
     from indicia.services.indicators import Wanted, delete_matching, list_indicators
@@ -322,7 +333,7 @@ def _delete_matching(
         return 0, 0
     one = page.items[0].id
     if dry_run or not yes:
-        count = delete_matching(database, wanted, actor=who, now=now, dry_run=True)
+        count = delete_matching(database, wanted, actor=who, now=now, dry_run=True, policy=policy)
         if not invocation.quiet:
             for line in plain_table(("ID", "TYPE", "VALUE", "ACTION", "TITLE"), map(_short, page.items), right=[0]):
                 say(line)
@@ -335,7 +346,7 @@ def _delete_matching(
         if not click.confirm(f"Delete {number(count, 'indicator')}?", err=True):
             say("nothing was deleted")
             _context().exit(FAILED)
-    return delete_matching(database, wanted, actor=who, now=now, reason=reason, policy=app.policy), one
+    return delete_matching(database, wanted, actor=who, now=now, reason=reason, policy=policy), one
 
 
 def _short(stored: StoredIndicator) -> tuple[object, ...]:

@@ -188,6 +188,7 @@ def _next_steps(report: ImportReport, *, failed: bool, dry_run: bool, rejects: S
         )
     elif dry_run:
         lines.append("nothing was changed: this was a dry run")
+        lines += [f"doing it takes two people: {reason.message}" for reason in report.takes_two]
     if rejects:
         names = ", ".join(clean(path) for path in rejects)
         lines.append(f"refused rows are in {names}, with their reasons: mend them there and import that file")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +13,7 @@ from indicia.cli.output import clean, show, show_json
 
 if TYPE_CHECKING:
     from indicia.app import App
+    from indicia.domain.approval import Reason
     from indicia.services.proposals import Parts, Proposal
     from indicia.services.requests import Request
     from indicia.store.database import Database
@@ -53,6 +54,12 @@ def or_waits(
         return done
     tell_proposed(invocation, done, as_json=as_json)
     return None
+
+
+def tell_two(invocation: Invocation, reasons: Iterable[Reason]) -> None:
+    """Say after a dry run why doing it takes a second person, where it does."""
+    for reason in reasons:
+        invocation.tell(f"doing it takes two people: {reason.message}")
 
 
 def tell_proposed(invocation: Invocation, proposal: Proposal, *, as_json: bool) -> None:

@@ -120,7 +120,8 @@ def _planned(
         "applicable": not report.fatal and (options.skip_bad_rows or not report.must_stop),
         "fatal": report.fatal,
     }
-    shown = report.counts() | (listener or Listener()).kept(report)
+    two = {"takesTwo": [reason.message for reason in report.takes_two]}
+    shown = report.counts() | two | (listener or Listener()).kept(report)
     return PlannedImport(import_id, actor.id, now, kept, report.plan_digest, shown, None)
 
 

@@ -42,6 +42,28 @@ class Policy(NamedTuple):
 NO_POLICY: Final = Policy()
 
 
+class Watched:
+    """The policy of one dry run, and after it the reasons why doing it takes a second person.
+
+    Where it is no *dry_run*, the policy is what it was, and there are no reasons: who may not is told by the write.
+    """
+
+    def __init__(self, policy: Policy, *, dry_run: bool = True) -> None:
+        self._policy = policy
+        self._review = Review()
+        self._hears = dry_run and policy.rule.is_on
+
+    @property
+    def policy(self) -> Policy:
+        """The policy to plan with."""
+        return self._policy._replace(review=self._review) if self._hears else self._policy
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it takes two; nothing where it does not."""
+        return self._policy.rule.reasons(self._review.tally)
+
+
 def takes_two(reasons: Sequence[Reason]) -> Conflict:
     """Return the outcome of a change that one person does not make alone, for these *reasons*."""
     why = "; ".join(reason.message for reason in reasons)

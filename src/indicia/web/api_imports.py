@@ -228,6 +228,7 @@ def plan_as_dict(planned: PlannedImport) -> dict[str, Any]:
     """Return the shape of a planned import."""
     open_ = planned.options["applicable"] and planned.changeset is None
     return {
+        "takesTwo": [],  # of plans that were made by a release before this member
         **planned.report,
         "id": planned.id,
         "applicable": planned.options["applicable"],

@@ -220,6 +220,7 @@ class ImportPlan(ImportReport):
     at: datetime
     expires: datetime
     rows: list[PlannedRow]
+    takes_two: list[str] = Field(description="why applying it takes a second person, who finds it under /v1/proposals")
     apply: str | None
 
 

@@ -180,3 +180,16 @@ def test_the_compat_api_says_disallowed_and_names_the_proposal(two: Door) -> Non
     assert stored(two) == ["evil.example"]
     shown = two.get("/v1/proposals/2").json()
     assert (shown["counts"]["created"], shown["reasons"][0]["need"]) == (4, "rows")
+
+
+def test_the_plan_of_an_import_says_that_it_takes_two(two: Door) -> None:
+    line = "good.example\n"
+    asked = "/v1/imports?dryRun=true&format=text&action={}&title=t&description=d"
+    plain = {**two.headers, "Content-Type": "text/plain"}
+    plan = two.http.post(asked.format("Allowed"), content=line, headers=plain)
+    assert plan.status_code == 200, plan.text
+    [why] = plan.json()["takesTwo"]
+    assert "allow" in why
+    assert two.get(f"/v1/imports/{plan.json()['id']}").json()["takesTwo"] == [why]
+    alone = two.http.post(asked.format("Audit"), content=line, headers=plain)
+    assert alone.json()["takesTwo"] == []

@@ -24,12 +24,12 @@ from indicia.services.foresight import About, Foreseen, about_values, foresee
 from indicia.services.groups import list_groups
 from indicia.services.indicators import Written
 from indicia.services.pasting import MOST_VALUES, Pasted, Reading
-from indicia.services.policy import Policy
+from indicia.services.policy import Policy, Watched
 from indicia.services.requests import submit_of
 from indicia.store.database import Database
 from indicia.web.portal.entry import STEPS, Entry, Faults, actions_for
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
-from indicia.web.portal.waiting import Watched, or_wait
+from indicia.web.portal.waiting import or_wait
 
 #: Values whose rows a page shows; of the others it says how many they are.
 MOST_ROWS: Final = 200
@@ -148,7 +148,7 @@ def take_step(visit: PostDep) -> Response:
 def plan_of(visit: Visit, entry: Entry, reading: Reading) -> tuple[Plan, list[Problem]]:
     """Return what saving *entry* would do, and everything that is wrong with it."""
     problems = [*entry.problems(), *_of_values(reading, leave_out=entry.leave_out)]
-    watched = Watched(visit)
+    watched = Watched(visit.app.policy)
     try:
         rows = _planned(visit, entry, reading.good, watched)
     except InvalidInput as fault:

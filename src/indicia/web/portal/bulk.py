@@ -18,12 +18,13 @@ from indicia.services.bulk import NAMED_AT_MOST, NOT_CONFIRMED, BulkPlan, Sample
 from indicia.services.bulk_change import BulkChange
 from indicia.services.groups import list_groups
 from indicia.services.indicators import Wanted
+from indicia.services.policy import Watched
 from indicia.services.requests import Bulk
 from indicia.web.portal import finding
 from indicia.web.portal.bulk_form import CATEGORIES, DOINGS, FIELDS, SEVERITIES, Problems, by_field, change_of
 from indicia.web.portal.view import PATH, View
 from indicia.web.portal.visit import PostDep, Visit
-from indicia.web.portal.waiting import Watched, or_wait
+from indicia.web.portal.waiting import or_wait
 
 #: From so many on the number has to be typed.
 TYPED_FROM: Final = 1_000
@@ -157,7 +158,7 @@ def _preview(
     asked: _Asked, change: BulkChange, *, changed_meanwhile: bool = False, typed: str | None = None
 ) -> Response:
     visit = asked.visit
-    watched = Watched(visit)
+    watched = Watched(visit.app.policy)
     plan = plan_bulk(
         visit.database,
         asked.target,

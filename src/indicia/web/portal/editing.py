@@ -18,13 +18,14 @@ from indicia.services import changesets, indicators
 from indicia.services.foresight import foresee
 from indicia.services.groups import list_groups
 from indicia.services.indicators import STALE, Written, draft_from, show_indicator
+from indicia.services.policy import Watched
 from indicia.services.requests import edit_of
 from indicia.services.standing import Relation
 from indicia.store.changesets import ChangeSetRecord
 from indicia.web.portal.entry import EVERYWHERE, NEVER, Entry, Faults, actions_for
 from indicia.web.portal.live import MOST_NOTES, NotesPart
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
-from indicia.web.portal.waiting import Watched, or_wait
+from indicia.web.portal.waiting import or_wait
 
 _MOST_NUMBER: Final = (1 << 63) - 1
 
@@ -158,7 +159,7 @@ def problems_of(entry: Entry, initial: Entry) -> list[Problem]:
 
 
 def _notes(visit: Visit, stored: StoredIndicator, draft: Draft) -> list[str]:
-    watched = Watched(visit)
+    watched = Watched(visit.app.policy)
     try:
         written = indicators.edit(
             visit.database,

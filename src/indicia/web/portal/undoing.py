@@ -13,10 +13,11 @@ from indicia.domain.errors import Conflict
 from indicia.services import changesets, history
 from indicia.services.changesets import Undone
 from indicia.services.history import Line
+from indicia.services.policy import Watched
 from indicia.services.requests import Undo
 from indicia.web.portal.changes import Told, existing, told
 from indicia.web.portal.visit import PostDep, Visit, VisitDep
-from indicia.web.portal.waiting import Watched, or_wait
+from indicia.web.portal.waiting import or_wait
 from indicia.web.session import local_path
 
 router = APIRouter(include_in_schema=False)
@@ -84,7 +85,7 @@ def undo(visit: PostDep, number: str) -> Response:
 def _undo_page(visit: Visit, number: int, *, back: str, reason: str = "", conflict: Conflict | None = None) -> Response:
     shown = history.show(visit.database, number, actor=visit.actor)
     plan = rest = None
-    watched = Watched(visit)
+    watched = Watched(visit.app.policy)
     told_of = told(Line(shown.record, shown.undone_by))
     if conflict is None and shown.undone_by is not None:
         return visit.page("change_undo.html", UndoPage(told_of, None, None, (), 0, None, reason, "", tried=False))
@@ -92,7 +93,7 @@ def _undo_page(visit: Visit, number: int, *, back: str, reason: str = "", confli
         plan = _planned(visit, number, watched, keep_later=False)
     except Conflict as error:
         conflict = error
-        watched = Watched(visit)
+        watched = Watched(visit.app.policy)
         rest = _planned(visit, number, watched, keep_later=True) if error.problems else None
     problems = conflict.problems if conflict is not None else ()
     page = UndoPage(

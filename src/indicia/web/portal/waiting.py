@@ -7,33 +7,12 @@ from typing import TypeVar
 
 from starlette.responses import Response
 
-from indicia.domain.approval import Reason
-from indicia.services.policy import Policy
 from indicia.services.proposals import Parts, Proposal, or_propose
 from indicia.services.requests import Request
-from indicia.services.reviewing import Review
 from indicia.store.database import Database
 from indicia.web.portal.visit import Visit
 
 Done = TypeVar("Done")
-
-
-class Watched:
-    """The policy of one dry run, and after it the reasons why doing it takes a second person."""
-
-    def __init__(self, visit: Visit) -> None:
-        self._policy = visit.app.policy
-        self._review = Review()
-
-    @property
-    def policy(self) -> Policy:
-        """The policy to plan with."""
-        return self._policy._replace(review=self._review) if self._policy.rule.is_on else self._policy
-
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """Why it takes two; nothing where it does not."""
-        return self._policy.rule.reasons(self._review.tally)
 
 
 def parts_of(visit: Visit) -> Parts:
