@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 from sqlalchemy.engine import URL, make_url
@@ -48,6 +48,8 @@ from indicia.store.touched import Touched
 
 #: The newest file in migrations/versions; a test keeps the two equal.
 NEWEST_SCHEMA: Final = "0010"
+_UPGRADE_TRIES: Final = 5
+_DEADLOCK: Final = "40P01"
 
 
 class Transaction:
@@ -207,12 +209,19 @@ class Database:
 
             config = Config()
             config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-            with self.engine.connect() as connection, engines.begin_write(connection):
-                if (_schema(connection) or "") >= NEWEST_SCHEMA:
-                    return False  # another process was quicker
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                schema_floor.settle_oldest_program(connection)
+            # Nodes that go on reading take the tables in another order: one of two gives way, which may be this one.
+            for _ in range(_UPGRADE_TRIES):
+                with _given_way():
+                    return self._upgraded(lambda: command.upgrade(config, "head"), config.attributes)
+            return self._upgraded(lambda: command.upgrade(config, "head"), config.attributes)
+
+    def _upgraded(self, upgrade: Callable[[], None], attributes: dict[str, Any]) -> bool:
+        with self.engine.connect() as connection, engines.begin_write(connection):
+            if (_schema(connection) or "") >= NEWEST_SCHEMA:
+                return False  # another process was quicker
+            attributes["connection"] = connection
+            upgrade()
+            schema_floor.settle_oldest_program(connection)
         return True
 
     def schema(self) -> str | None:
@@ -350,3 +359,13 @@ def _outcomes(url: URL) -> Iterator[None]:
 
 
 __all__ = ["Database", "Place", "Transaction", "place_of", "shown"]
+
+
+@contextmanager
+def _given_way() -> Iterator[None]:
+    """Pass over that a server chose this transaction to end a deadlock: nothing of it was done."""
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+            raise
