@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indicia.domain.errors import Unavailable
-from indicia.services.ahead import read_ahead, read_apart
+from indicia.services.ahead import may_read_apart, read_ahead, read_apart
 
 
 def threads() -> set[threading.Thread]:
@@ -143,3 +144,19 @@ def test_apart_a_reader_that_is_killed_is_no_end_of_the_file() -> None:
     with pytest.raises(Unavailable, match="was ended"):
         found.extend(apart(items()))
     assert found == [1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process is never forked")
+def test_a_thread_at_work_forbids_to_fork_and_one_that_sleeps_does_not() -> None:
+    beside = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if any(thread.name != "indicia-watch" for thread in beside):
+        pytest.skip("this process has threads of other tests")
+    for name, may in (("indicia-watch", True), ("indicia-copy", False)):
+        end = threading.Event()
+        thread = threading.Thread(target=end.wait, name=name)
+        thread.start()
+        try:
+            assert may_read_apart() is may, name
+        finally:
+            end.set()
+            thread.join()

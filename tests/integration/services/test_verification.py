@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from indicia.domain.access import Actor, Permission, Source
 from indicia.domain.errors import Forbidden
 from indicia.services.board import Board
 from indicia.services.clock import Clock
 from indicia.services.nodes import Node
-from indicia.services.verification import MOST_FAULTS, Progress, Verification
+from indicia.services.verification import MOST_FAULTS, Progress, Verification, verify_all
 from indicia.store.database import Database
 from tests.integration.stores import ADMIN, BLOCK, CLIENT, NOW, domains, run_import, submit
 
@@ -114,3 +115,15 @@ def test_what_one_node_verifies_all_show(database: Database) -> None:
     assert one.progress.last == newer
     here.close()
     there.close()
+
+
+@pytest.mark.parametrize("groups", [None, frozenset({"Servers"})])
+def test_whoever_is_limited_to_groups_has_nothing_verified(database: Database, groups: frozenset[str] | None) -> None:
+    auditor = Actor("auditor", "auditor", Source.PUBLIC_API, frozenset({Permission.AUDIT_READ}), groups=groups)
+    submit(database, BLOCK)
+    if groups is None:
+        newest, faults = verify_all(database, actor=auditor)
+        assert (newest is not None, faults) == (True, [])
+    else:
+        with pytest.raises(Forbidden):
+            verify_all(database, actor=auditor)
