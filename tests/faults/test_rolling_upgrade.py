@@ -112,13 +112,13 @@ def node(url: str, folder: Path, *, newer: bool = False) -> Iterator[Node]:
 
 def run(database: Database, statements: tuple[str, ...]) -> None:
     """Change tables in use; where a reader took them in another order, once more, as `Database.upgrade` does."""
-    for last in (*[False] * 10, True):
+    for last in (*[False] * 5, True):
         try:
             with database.transaction() as tx:
                 for statement in statements:
                     tx.connection.execute(text(statement))
-        except Unavailable:
-            if last:
+        except Unavailable as error:
+            if last or getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) != "40P01":  # a deadlock
                 raise
         else:
             return
