@@ -67,6 +67,12 @@ def press(page: Page, *keys: str) -> Focused | None:
     return focused(page)
 
 
+def shortcut(page: Page, key: str) -> None:
+    """Press a shortcut once the scripts of *page* have run: what is seen of it comes earlier, too fast for a person."""
+    page.wait_for_load_state()
+    page.keyboard.press(key)
+
+
 def tab_to(page: Page, name: str, *, most: int = 150, key: str = "Tab") -> Focused:
     """Go on by *key* until the element that is called *name* has the focus; it is what a person hears."""
     passed = []

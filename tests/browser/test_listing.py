@@ -105,7 +105,7 @@ def test_changing_many_by_mouse_and_undoing_it(open_page: OpenPage, own_portal: 
 
 def test_changing_all_that_match_by_keyboard_alone_and_undoing_it(open_page: OpenPage, own_portal: Portal) -> None:
     page = open_page("/indicators", on=own_portal)
-    page.keyboard.press("/")
+    looking.shortcut(page, "/")
     page.keyboard.type("type:sha1")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("q=type%3Asha1"))
@@ -126,7 +126,7 @@ def test_changing_all_that_match_by_keyboard_alone_and_undoing_it(open_page: Ope
     looking.tab_to(page, page.locator("form.confirm button.button-primary").inner_text().strip())
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text("changed")
-    page.keyboard.press("u")
+    looking.shortcut(page, "u")
     page.wait_for_load_state()
     expect(page.locator(".toast")).to_be_visible()
 
@@ -134,32 +134,32 @@ def test_changing_all_that_match_by_keyboard_alone_and_undoing_it(open_page: Ope
 def test_the_table_by_single_keys(open_page: OpenPage) -> None:
     page = open_page("/indicators?sort=value")
     names = [each.get_attribute("data-value") for each in rows(page).all()]
-    page.keyboard.press("j")
+    looking.shortcut(page, "j")
     assert focused_row(page) == names[0]
     looking.press(page, "j", "j", "k", "x", "Shift+ArrowDown", "Shift+ArrowDown")
     assert focused_row(page) == names[3]
     expect(page.locator("#picked")).to_have_text("3 selected")
     page.keyboard.press("Escape")
     expect(page.locator(".bulk-bar")).to_be_hidden()
-    page.keyboard.press(".")
+    looking.shortcut(page, ".")
     expect(page.locator("#row-actions")).to_be_visible()
     assert (looking.focused(page) or pytest.fail("nowhere")).name == "Open"
     looking.press(page, "ArrowDown", "ArrowDown", "Escape")
     expect(page.locator("#row-actions")).to_be_hidden()
     assert focused_row(page) == names[3]
-    page.keyboard.press("]")
+    looking.shortcut(page, "]")
     expect(page).to_have_url(re.compile("after="))
     expect(rows(page).first).to_be_focused()
-    page.keyboard.press("[")
+    looking.shortcut(page, "[")
     expect(rows(page).first).to_have_attribute("data-value", names[0] or "")
-    page.keyboard.press("j")
+    looking.shortcut(page, "j")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/indicators/\d+$"))
 
 
 def test_single_keys_everywhere_and_the_palette(open_page: OpenPage) -> None:
     page = open_page("/indicators")
-    page.keyboard.press("?")
+    looking.shortcut(page, "?")
     expect(page.locator("dialog#shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
@@ -169,10 +169,10 @@ def test_single_keys_everywhere_and_the_palette(open_page: OpenPage) -> None:
     expect(page.locator("[role='option'][aria-selected='true']")).to_have_text("Held for review")
     page.keyboard.press("Enter")
     page.wait_for_url("**/indicators?tab=held")
-    page.keyboard.press("g")
-    page.keyboard.press("c")
+    looking.shortcut(page, "g")
+    looking.shortcut(page, "c")
     page.wait_for_url("**/changes")
-    page.keyboard.press("/")
+    looking.shortcut(page, "/")
     page.wait_for_url("**/indicators#q")
     expect(page.locator("#q")).to_be_focused()
     page.keyboard.type("git?")  # in a field they are letters
@@ -202,7 +202,7 @@ def test_a_key_never_loses_what_was_typed(open_page: OpenPage) -> None:
     page.click("button[value='fields']")
     page.fill("#f-title", "half a sentence")
     page.locator("h1").click()
-    page.keyboard.press("a")
+    looking.shortcut(page, "a")
     expect(page.locator("dialog#leave")).to_be_visible()
     page.keyboard.press("Escape")
     assert page.input_value("#f-title") == "half a sentence"
@@ -275,7 +275,7 @@ def test_nor_on_the_pages_of_a_bulk_change(
 def test_dialogs_and_menus_too(open_page: OpenPage, axe_source: str) -> None:
     page = open_page("/indicators")
     for opening in ("?", "Control+k"):
-        page.keyboard.press(opening)
+        looking.shortcut(page, opening)
         page.wait_for_selector("dialog[open]")
         assert looking.violations(page, axe_source) == []
         page.keyboard.press("Escape")

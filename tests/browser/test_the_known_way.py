@@ -96,7 +96,7 @@ def import_both(page: Page, lists: tuple[Path, Path]) -> None:
 
 def test_by_keyboard_alone(open_page: OpenPage, new_portal: Portal, lists: tuple[Path, Path]) -> None:
     page = open_page("/indicators", on=new_portal)
-    page.keyboard.press("a")
+    looking.shortcut(page, "a")
     page.wait_for_url("**/indicators/new")
     expect(page.get_by_role("textbox", name="Indicators")).to_be_focused()
     page.keyboard.type("known.evil-site.com")
@@ -115,7 +115,7 @@ def test_by_keyboard_alone(open_page: OpenPage, new_portal: Portal, lists: tuple
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(has_text="1 added")).to_be_visible()
     # Edit and save.
-    page.keyboard.press("e")
+    looking.shortcut(page, "e")
     page.wait_for_url("**/edit")
     looking.tab_to(page, "Title")
     page.keyboard.press("Control+a")
@@ -123,7 +123,7 @@ def test_by_keyboard_alone(open_page: OpenPage, new_portal: Portal, lists: tuple
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(has_text="1 changed")).to_be_visible()
     # Two files, one after another, then Done.
-    page.keyboard.press("i")
+    looking.shortcut(page, "i")
     for file in lists:
         page.wait_for_url("**/import")
         looking.tab_to(page, "Choose file")
@@ -161,5 +161,5 @@ def test_by_keyboard_alone(open_page: OpenPage, new_portal: Portal, lists: tuple
     looking.tab_to(page, "Delete this indicator")
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text("1 deleted")
-    page.keyboard.press("u")
+    looking.shortcut(page, "u")
     expect(page.locator(".toast")).to_contain_text("1 added")

@@ -224,10 +224,10 @@ def test_editing_marks_what_was_changed(open_page: OpenPage, own_portal: Portal)
 
 def test_single_keys_edit_and_check(open_page: OpenPage) -> None:
     page = open_page("/indicators/10")
-    page.keyboard.press("e")
+    looking.shortcut(page, "e")
     expect(page).to_have_url(re.compile("/indicators/10/edit$"))
     page.goto("/indicators/10")
-    page.keyboard.press("t")
+    looking.shortcut(page, "t")
     expect(page).to_have_url(re.compile(r"/check\?value="))
 
 
