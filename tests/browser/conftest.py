@@ -133,9 +133,8 @@ def watch(watches: list[Watch]) -> Callable[[], Watch]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, request: pytest.FixtureRequest, watches: list[Watch]) -> Iterator[OpenPage]:
+def open_page(browser: Browser, request: pytest.FixtureRequest, watches: list[Watch]) -> OpenPage:
     """Give what opens pages; they are closed when the test ends."""
-    contexts: list[BrowserContext] = []
 
     def opened(
         path: str | None = None,
@@ -159,7 +158,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest, watches: list[Wa
             timezone_id="UTC",
             **options,
         )
-        contexts.append(context)
+        # Of the test and not of this fixture: it runs first of all, before the server goes that a page may still ask.
+        request.node.addfinalizer(context.close)
         context.set_default_timeout(MILLISECONDS)
         watch = Watch(there.address)
         watch.over(context)
@@ -173,9 +173,7 @@ def open_page(browser: Browser, request: pytest.FixtureRequest, watches: list[Wa
             page.goto(path)
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    return opened
 
 
 def sign_in(context: BrowserContext, portal: Portal, person: str = PERSON) -> None:

@@ -108,6 +108,7 @@ def test_enter_asks_about_one_value_and_writes_a_list(page: Page) -> None:
     page.keyboard.type("login.contoso-support.example")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="BLOCK")).to_be_visible()
+    page.wait_for_load_state()
     box.focus()
     page.keyboard.press("End")
     page.keyboard.press("Shift+Enter")

@@ -34,6 +34,7 @@ def test_by_mouse(open_page: OpenPage, new_portal: Portal, lists: tuple[Path, Pa
     page = open_page("/indicators", on=new_portal)
     # Add item: Indicator > Action > Scope > Summary > Save.
     page.get_by_role("main").get_by_role("link", name="Add item").first.click()
+    page.wait_for_url("**/indicators/new")
     page.get_by_role("textbox", name="Indicators").fill("known.evil-site.com")
     page.get_by_role("button", name="Next", exact=True).click()
     expect(page.locator("#step-action h2")).to_be_focused()
