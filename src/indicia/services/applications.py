@@ -162,14 +162,16 @@ def authenticate(database: Database, client_id: str, client_secret: str, now: da
     return Authenticated(tenant, found, _secret_id(given), min(ends, default=None))
 
 
-def actor_of(database: Database, client_id: str, now: datetime, secret_id: str | None = None) -> Actor:
+def actor_of(database: Database, tenant: str, client_id: str, now: datetime, secret_id: str | None = None) -> Actor:
     """Return the actor that the API client *client_id* is now; `Forbidden` where it is revoked, expired or unknown.
 
-    *secret_id* is for which secret its token was given: one that was replaced ends with its time of grace. That the
-    client was at work is remembered, once a minute at most.
+    *tenant* is for which installation its token was given, *secret_id* for which secret: one that was replaced ends
+    with its time of grace. That the client was at work is remembered, once a minute at most.
     """
     with database.snapshot() as tx:
-        found = tx.applications.get(client_id)
+        own, found = tx.applications.bearer(client_id)
+    if tenant != own:
+        raise Forbidden("the token is for another tenant")
     if found is None or found.revoked_at is not None:
         raise Forbidden("this API client was revoked")
     if not found.is_good(now):

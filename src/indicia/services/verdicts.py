@@ -92,14 +92,15 @@ def explain(
         message = f"{given}; allowed: 1 to {MOST_VALUES:,}"
         raise InvalidInput([Problem("wrong-number-of-values", message, "values")])
     with database.snapshot() as tx:
-        group_ids = group_ids_in(tx)
+        # Read where they are needed: there may be thousands of groups, and most verdicts name none.
+        group_ids = group_ids_in(tx) if group is not None or actor.groups is not None else {}
         if device is not None:
             group = _group_of_device(tx, device, group, actor)
         elif not (anywhere and group is None):
             group = group_for(actor, group, group_ids)
         changeset, moment = as_of(tx, at, now)
-        head = tx.changesets.head() if changeset is None else None
-        snapshot = head.id if head is not None else changeset
+        tip = tx.changesets.tip() if changeset is None else None
+        snapshot = (tip.id or None) if tip is not None else changeset
         read = [_read(value, kind, guard) for value in values]
         parts = {seen: parts_of(seen) for _value, seen, _notes in read if seen is not None}
         if kind is None:
@@ -107,6 +108,8 @@ def explain(
         found = _by_engine(engine, tx, parts) if engine is not None and at is None else None
         if found is None:
             found = _by_store(tx, Selection(moment, changeset=changeset, include_expired=True), parts)
+        if not group_ids and any(each.indicator.rbac_group_names for each in found.indicators.values()):
+            group_ids = group_ids_in(tx)
     explained = []
     for value, seen, notes in read:
         # What is not for devices of the actor's groups neither decides there nor exists for it.

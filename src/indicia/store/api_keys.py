@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from indicia.domain.access import Permission
 from indicia.store.people import PERSON, Person, person_of
@@ -39,6 +39,11 @@ class ApiKey(NamedTuple):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+# Asked with every request of a key, so it is built once.
+_OWNED: Final = select(*api_keys.c, *PERSON).select_from(api_keys.join(people))
+_ONE: Final = _OWNED.where(api_keys.c.id == bindparam("number"))
+
+
 class ApiKeys:
     """Reads and writes keys."""
 
@@ -55,13 +60,12 @@ class ApiKeys:
 
     def get(self, number: str) -> tuple[ApiKey, Person] | None:
         """Return a key and whose it is, revoked ones included."""
-        query = select(*api_keys.c, *PERSON).select_from(api_keys.join(people)).where(api_keys.c.id == number)
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(_ONE, {"number": number}).first()
         return None if row is None else _owned(row)
 
     def all(self, person: str | None = None) -> list[tuple[ApiKey, Person]]:
         """Return every key and whose it is, or those of *person* alone, the oldest first."""
-        query = select(*api_keys.c, *PERSON).select_from(api_keys.join(people))
+        query = _OWNED
         if person is not None:
             query = query.where(api_keys.c.person == person)
         return [_owned(row) for row in self._connection.execute(query.order_by(api_keys.c.created_at, api_keys.c.id))]

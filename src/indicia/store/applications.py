@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from indicia.domain.access import Grant
 from indicia.store.schema import applications, tenants
@@ -33,6 +33,13 @@ class Application(NamedTuple):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+# Asked with every request of a client, so they are built once.
+_CLIENT: Final = applications.c.client_id == bindparam("client")
+_ONE: Final = select(applications).where(_CLIENT)
+_TENANT: Final = select(tenants.c.id)
+_BEARER: Final = select(tenants.c.id, applications).select_from(tenants.outerjoin(applications, _CLIENT))
+
+
 class Applications:
     """Reads and writes API clients."""
 
@@ -41,7 +48,7 @@ class Applications:
 
     def tenant(self) -> str | None:
         """Return the tenant id of this installation, None before the first client was made."""
-        return self._connection.execute(select(tenants.c.id)).scalar_one_or_none()
+        return self._connection.execute(_TENANT).scalar_one_or_none()
 
     def name_tenant(self, tenant: str) -> None:
         """Give this installation its tenant id."""
@@ -56,8 +63,15 @@ class Applications:
 
     def get(self, client_id: str) -> Application | None:
         """Return the API client, revoked ones included."""
-        row = self._connection.execute(select(applications).where(applications.c.client_id == client_id)).first()
+        row = self._connection.execute(_ONE, {"client": client_id}).first()
         return None if row is None else _application(row)
+
+    def bearer(self, client_id: str) -> tuple[str | None, Application | None]:
+        """Return the tenant id of this installation and the API client, revoked ones included, by one statement."""
+        row = self._connection.execute(_BEARER, {"client": client_id}).first()
+        if row is None:
+            return None, None
+        return row[0], None if row[1] is None else _application(row[1:])
 
     def all(self) -> list[Application]:
         """Return every API client, the oldest first."""

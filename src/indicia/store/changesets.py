@@ -117,6 +117,11 @@ class Sought(NamedTuple):
 
 #: Where the chain is before its first changeset.
 ORIGIN: Final = Tip(0, GENESIS, 1)
+# Asked with nearly every request, so they are built once.
+_HEAD: Final = select(changesets).order_by(changesets.c.id.desc()).limit(1)
+_TIPS: Final = select(changesets.c.id, changesets.c.hash, changesets.c.next_id)
+_TIP: Final = _TIPS.order_by(changesets.c.id.desc()).limit(1)
+_MOVED_TIP: Final = _TIPS.where(MOVED).order_by(changesets.c.id.desc()).limit(1)
 
 
 class ChangeSets:
@@ -127,16 +132,12 @@ class ChangeSets:
 
     def head(self) -> ChangeSetRecord | None:
         """Return the newest changeset, None where there is none."""
-        row = self._connection.execute(select(changesets).order_by(changesets.c.id.desc()).limit(1)).first()
+        row = self._connection.execute(_HEAD).first()
         return None if row is None else _record(row)
 
     def tip(self, number: int | None = None) -> Tip | None:
         """Return where the chain is, or was after *number*: None where there is no such changeset."""
-        query = select(changesets.c.id, changesets.c.hash, changesets.c.next_id)
-        if number is None:
-            query = query.order_by(changesets.c.id.desc()).limit(1)
-        else:
-            query = query.where(changesets.c.id == number)
+        query = _TIP if number is None else _TIPS.where(changesets.c.id == number)
         row = self._connection.execute(query).first()
         if row is None:
             return None if number else ORIGIN
@@ -147,8 +148,7 @@ class ChangeSets:
 
         What changed none, such as a sign-in, makes nothing old. It is one look-up, by an index of its own.
         """
-        query = select(changesets.c.id, changesets.c.hash, changesets.c.next_id).where(MOVED)
-        row = self._connection.execute(query.order_by(changesets.c.id.desc()).limit(1)).first()
+        row = self._connection.execute(_MOVED_TIP).first()
         return ORIGIN if row is None else Tip(row.id, bytes(row.hash), row.next_id)
 
     def get(self, number: int) -> ChangeSetRecord | None:

@@ -43,6 +43,11 @@ class GroupRecord(NamedTuple):
         return Ruled(self.id, self.rank, self.rule)
 
 
+_ALL: Final = select(device_groups.c.id, device_groups.c.name, device_groups.c.rank).order_by(
+    device_groups.c.rank, device_groups.c.id
+)
+
+
 class DeviceGroups:
     """Reads and writes device groups."""
 
@@ -51,9 +56,7 @@ class DeviceGroups:
 
     def all(self) -> list[DeviceGroup]:
         """Return every group, the highest ranked first."""
-        columns = (device_groups.c.id, device_groups.c.name, device_groups.c.rank)
-        query = select(*columns).order_by(device_groups.c.rank, device_groups.c.id)
-        return [DeviceGroup(*row) for row in self._connection.execute(query)]
+        return [DeviceGroup(*row) for row in self._connection.execute(_ALL)]
 
     def records(self) -> list[GroupRecord]:
         """Return every group with its rule, the highest ranked first."""

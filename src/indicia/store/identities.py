@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from indicia.store.schema_keys import identities, sign_in_failures, sign_in_states
 
@@ -20,6 +20,14 @@ class Identity(NamedTuple):
     created_at: datetime
     seen_at: datetime
     refused_at: datetime | None = None
+
+
+# Asked with every request of a key, so it is built once.
+_REFUSED: Final = (
+    select(identities.c.person)
+    .where(identities.c.person == bindparam("who"), identities.c.refused_at.is_not(None))
+    .limit(1)
+)
 
 
 class Identities:
@@ -51,8 +59,7 @@ class Identities:
 
     def is_refused(self, person: str) -> bool:
         """Return whether the provider of *person* gives them no role any more."""
-        query = select(identities.c.person).where(identities.c.person == person, identities.c.refused_at.is_not(None))
-        return self._connection.execute(query.limit(1)).first() is not None
+        return self._connection.execute(_REFUSED, {"who": person}).first() is not None
 
     def use_state(self, state_sha256: bytes, *, until: datetime, now: datetime) -> bool:
         """Remember that an answer was used; return whether it was the first time."""

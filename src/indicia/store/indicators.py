@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, not_, select, true, union
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    true,
+    union,
+)
 
 from indicia.domain.changes import Known
 from indicia.domain.identity import subject
@@ -43,6 +58,12 @@ _AS_KNOWN: Final = itemgetter(
 _SUBJECT: Final = COLUMNS.index("subject")
 _VALUES: Final = "SELECT id, COALESCE(value, canonical) FROM {} WHERE id"
 _PLANNED: Final = "planned_indicators"
+# Statements of every verdict are built once: see `versions`.
+_NUMBERS: Final[BindParameter[Any]] = bindparam("numbers", expanding=True)
+_NUMBERED: Final = select_versions(indicators).where(indicators.c.id.in_(_NUMBERS))
+_NUMBERED_BEFORE: Final = select_versions(indicator_history).where(
+    indicator_history.c.id.in_(_NUMBERS), indicator_history.c.ended == bindparam("before")
+)
 
 
 class Indicators:
@@ -241,12 +262,9 @@ class Indicators:
         """Return the current indicators among *ids*, whatever their expiry; as they were *before* a new changeset."""
         found: dict[int, StoredIndicator] = {}
         for start in range(0, len(ids), LOOKUP_ROWS):
-            part = ids[start : start + LOOKUP_ROWS]
-            queries = [select_versions(indicators).where(indicators.c.id.in_(part))]
-            if before is not None:
-                past = indicator_history.c
-                queries.append(select_versions(indicator_history).where(past.id.in_(part), past.ended == before))
-            found |= {stored.id: stored for query in queries for stored in self._read(query)}
+            values = {"numbers": ids[start : start + LOOKUP_ROWS], "before": before}
+            queries = [_NUMBERED] if before is None else [_NUMBERED, _NUMBERED_BEFORE]
+            found |= {stored.id: stored for query in queries for stored in self._read(query, values)}
         return found
 
     def about(self, keys: Iterable[tuple[ObservableType, str]], wanted: Selection) -> Iterator[StoredIndicator]:
@@ -362,8 +380,8 @@ class Indicators:
             *((stored, None) for stored in self._read(select_versions(indicators).where(indicators.c.id == number))),
         ]
 
-    def _read(self, query: Select[Any]) -> Iterator[StoredIndicator]:
-        for row in self._connection.execute(query):
+    def _read(self, query: Select[Any], values: Mapping[str, Any] | None = None) -> Iterator[StoredIndicator]:
+        for row in self._connection.execute(query, values):
             yield version_of(row)
 
 

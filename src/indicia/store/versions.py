@@ -10,14 +10,13 @@ from sqlalchemy.sql import FromClause
 
 from indicia.domain.indicator import StoredIndicator
 from indicia.store.rows import DECISION_COLUMNS, OWN_COLUMNS, decode
-from indicia.store.schema import changesets, decisions
+from indicia.store.schema import changesets, decisions, indicator_history, indicators
 
 #: The columns of `schema.indicators`, in the order in which versions are written and read.
 COLUMNS: Final = ("id", *OWN_COLUMNS, "created", "began")
 
 
-def select_versions(table: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
-    """Return the query of whole versions in *table*, with the columns *more* after what `version_of` takes."""
+def _versions(table: FromClause) -> Select[Any]:
     creation = changesets.alias("creation")
     version = changesets.alias("version")
     return (
@@ -30,12 +29,22 @@ def select_versions(table: FromClause, *more: ColumnElement[Any]) -> Select[Any]
             creation.c.source,
             version.c.at,
             version.c.actor,
-            *more,
         )
         .join_from(table, decisions, decisions.c.id == table.c.decision)
         .join(creation, creation.c.id == table.c.created)
         .join(version, version.c.id == table.c.began)
     )
+
+
+# Built once: that takes longer than to look an indicator up.
+_CURRENT: Final = _versions(indicators)
+_PAST: Final = _versions(indicator_history)
+
+
+def select_versions(table: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
+    """Return the query of whole versions in *table*, with the columns *more* after what `version_of` takes."""
+    query = _CURRENT if table is indicators else _PAST if table is indicator_history else _versions(table)
+    return query.add_columns(*more) if more else query
 
 
 def version_of(row: Sequence[Any]) -> StoredIndicator:

@@ -26,7 +26,7 @@ from indicia.services.idempotency import Asked, Reply
 from indicia.services.indicators import STALE
 from indicia.store.database import Database
 from indicia.web.cursors import Cursors, InvalidCursor
-from indicia.web.dependencies import ActorDep, AppDep, NowDep, TokensDep
+from indicia.web.dependencies import ActorDep, NowDep, app_of, tokens_of
 from indicia.web.problems import Refusal
 
 MOST_NUMBER: Final = 2**63 - 1
@@ -108,7 +108,7 @@ class Call:
         return hashlib.sha256(repr(head).encode() + payload).digest()
 
 
-async def call(request: Request, app: AppDep, actor: ActorDep, at: NowDep, tokens: TokensDep) -> Call:
+async def call(request: Request, actor: ActorDep, at: NowDep) -> Call:
     """Return the parts that answer *request*; a query parameter that the route does not know is refused by name."""
     route = request.scope.get("route")
     if isinstance(route, APIRoute):
@@ -116,7 +116,7 @@ async def call(request: Request, app: AppDep, actor: ActorDep, at: NowDep, token
         problems = [_unknown_parameter(name, known) for name in request.query_params if name not in known]
         if problems:
             raise InvalidInput(problems)
-    return Call(request, app, actor, at, Cursors(tokens.secret("cursors")))
+    return Call(request, app_of(request), actor, at, Cursors(tokens_of(request).secret("cursors")))
 
 
 CallDep = Annotated[Call, Depends(call)]

@@ -38,19 +38,29 @@ _ALIKE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
+def app_of(request: Request) -> App:
+    """Return the parts of the process that answers *request*."""
+    return cast(App, request.app.state.indicia)
+
+
+def tokens_of(request: Request) -> Tokens:
+    """Return what signs and checks tokens where *request* is answered."""
+    return cast(Tokens, request.app.state.tokens)
+
+
 async def get_app(request: Request) -> App:
     """Return the parts of this process."""
-    return cast(App, request.app.state.indicia)
+    return app_of(request)
 
 
 async def get_tokens(request: Request) -> Tokens:
     """Return what signs and checks tokens."""
-    return cast(Tokens, request.app.state.tokens)
+    return tokens_of(request)
 
 
 async def now(request: Request) -> datetime:
     """Return the moment of this request, by the clock that all nodes share."""
-    return cast(App, request.app.state.indicia).now()
+    return app_of(request).now()
 
 
 AppDep = Annotated[App, Depends(get_app)]
@@ -59,13 +69,10 @@ NowDep = Annotated[datetime, Depends(now)]
 
 
 def current_actor(
-    request: Request,
-    app: AppDep,
-    tokens: TokensDep,
-    at: NowDep,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    request: Request, at: NowDep, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> Actor:
     """Return who is asking, by a token or by a key; one that is missing, wrong, expired or revoked is refused."""
+    app = app_of(request)
     if bearer is None:
         raise _unauthorized("a token or a key is needed: send `Authorization: Bearer …`", None)
     try:
@@ -73,9 +80,8 @@ def current_actor(
             actor, key = api_keys.bearer_of(app.database, bearer.credentials, at)
             request.state.api_key, used = key, key.id
         else:
-            tenant = applications.tenant_of(app.database)
-            issued = tokens.client_of(bearer.credentials, tenant=tenant, host=request.url.netloc, now=at)
-            actor = applications.actor_of(app.database, issued.client_id, at, issued.secret_id)
+            issued = tokens_of(request).client_of(bearer.credentials, host=request.url.netloc, now=at)
+            actor = applications.actor_of(app.database, issued.tenant, issued.client_id, at, issued.secret_id)
             used = issued.client_id
     except (InvalidToken, Forbidden) as error:
         raise _unauthorized(str(error), "invalid_token") from None

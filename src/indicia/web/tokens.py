@@ -45,8 +45,12 @@ class InvalidToken(Exception):
 
 
 class Issued(NamedTuple):
-    """To whom a token was issued, and for which of its secrets; None where the token does not say."""
+    """To whom a token was issued, and for which of its secrets; None where the token does not say.
 
+    Whether ``tenant`` is this installation is for whoever looks the client up.
+    """
+
+    tenant: str
     client_id: str
     secret_id: str | None
 
@@ -56,6 +60,7 @@ class Tokens:
 
     def __init__(self, key: RSAKey) -> None:
         self._key = key
+        self._root: Final = key.as_pem(private=True)
         self.key_id = key.thumbprint()
 
     @classmethod
@@ -90,7 +95,7 @@ class Tokens:
 
     def secret(self, purpose: str) -> bytes:
         """Return a secret of this installation for *purpose*, which tells nothing of the key or of other secrets."""
-        return hmac.digest(self._key.as_pem(private=True), purpose.encode(), "sha256")
+        return hmac.digest(self._root, purpose.encode(), "sha256")
 
     def issue(
         self,
@@ -127,7 +132,7 @@ class Tokens:
             claims[_WHICH] = secret_id
         return jwt.encode({"alg": ALGORITHM, "kid": self.key_id}, claims, self._key, algorithms=[ALGORITHM])
 
-    def client_of(self, token: str, *, tenant: str | None, host: str, now: datetime) -> Issued:
+    def client_of(self, token: str, *, host: str, now: datetime) -> Issued:
         """Return to which client *token* was issued; raises `InvalidToken`.
 
         Only our key and our one algorithm count, whatever the token says of itself. *host* is the name under which
@@ -144,12 +149,13 @@ class Tokens:
             raise InvalidToken("the token has expired")
         if not _number(claims, "nbf") <= moment + 60:
             raise InvalidToken("the token is not good yet")
-        if tenant is None or claims.get("tid") != tenant:
-            raise InvalidToken("the token is for another tenant")
+        tenant = claims.get("tid")
+        if not isinstance(tenant, str) or not tenant:
+            raise InvalidToken("the token does not say for which tenant it is")
         if not is_our_resource(str(claims.get("aud", "")), host):
             raise InvalidToken("the token is for another audience")
         secret_id = claims.get(_WHICH)
-        return Issued(str(claims.get("appid", "")), secret_id if isinstance(secret_id, str) else None)
+        return Issued(tenant, str(claims.get("appid", "")), secret_id if isinstance(secret_id, str) else None)
 
 
 def is_our_resource(resource: str, host: str) -> bool:

@@ -20,7 +20,7 @@ def test_several_grants_and_a_limit_of_groups_make_the_actor(database: Database)
     groups.add_group(database, "Paris", None, actor=ADMIN, now=NOW)
     grants = ["Ti.Read.All", "Machine.ReadWrite.All"]
     made = applications.add_application(database, "x", grants, actor=ADMIN, now=NOW, groups=["Paris"])
-    actor = applications.actor_of(database, made.client_id, NOW)
+    actor = applications.actor_of(database, made.tenant_id, made.client_id, NOW)
     assert actor.permissions == granted(map(Grant, grants))
     assert actor.groups == frozenset({"Paris"})
     assert not actor.sees_only_own
@@ -34,14 +34,14 @@ def test_a_client_ends_at_its_time_and_only_who_knows_its_secret_is_told(databas
     just = end - timedelta(microseconds=1)
     found = applications.authenticate(database, made.client_id, made.client_secret, just)
     assert found.until == end
-    applications.actor_of(database, made.client_id, just, found.secret_id)
+    applications.actor_of(database, made.tenant_id, made.client_id, just, found.secret_id)
     with pytest.raises(ExpiredClient):
         applications.authenticate(database, made.client_id, made.client_secret, end)
     with pytest.raises(Forbidden, match="wrong") as error:
         applications.authenticate(database, made.client_id, "wrong", end)
     assert not isinstance(error.value, ExpiredClient)
     with pytest.raises(Forbidden, match="expired"):
-        applications.actor_of(database, made.client_id, end, found.secret_id)
+        applications.actor_of(database, made.tenant_id, made.client_id, end, found.secret_id)
 
 
 def test_what_a_replaced_secret_gave_ends_with_it(database: Database) -> None:
@@ -57,11 +57,11 @@ def test_what_a_replaced_secret_gave_ends_with_it(database: Database) -> None:
     assert (new.until, new.secret_id) != (old.until, old.secret_id)
     assert new.until == later + 30 * DAY
     for secret_id in (old.secret_id, new.secret_id, None):
-        applications.actor_of(database, made.client_id, soon, secret_id)
-    applications.actor_of(database, made.client_id, after, new.secret_id)
+        applications.actor_of(database, made.tenant_id, made.client_id, soon, secret_id)
+    applications.actor_of(database, made.tenant_id, made.client_id, after, new.secret_id)
     for secret_id in (old.secret_id, None):
         with pytest.raises(Forbidden, match="was replaced"):
-            applications.actor_of(database, made.client_id, after, secret_id)
+            applications.actor_of(database, made.tenant_id, made.client_id, after, secret_id)
     with pytest.raises(Forbidden):
         applications.authenticate(database, made.client_id, made.client_secret, after)
 
@@ -71,7 +71,7 @@ def test_a_stolen_secret_ends_at_once(database: Database) -> None:
     before = applications.authenticate(database, made.client_id, made.client_secret, NOW)
     applications.rotate_application(database, made.client_id, actor=ADMIN, now=NOW, grace=timedelta(0))
     with pytest.raises(Forbidden):
-        applications.actor_of(database, made.client_id, NOW, before.secret_id)
+        applications.actor_of(database, made.tenant_id, made.client_id, NOW, before.secret_id)
     with pytest.raises(Forbidden):
         applications.authenticate(database, made.client_id, made.client_secret, NOW)
 
@@ -96,4 +96,4 @@ def test_nobody_makes_or_rotates_a_client_that_can_do_more_than_themselves(datab
     with pytest.raises(Forbidden, match="reaches past"):
         applications.rotate_application(database, made.client_id, actor=limited, now=NOW)
     hers = applications.add_application(database, "x", [], actor=limited, now=NOW)
-    assert applications.actor_of(database, hers.client_id, NOW).groups == frozenset({"Paris"})
+    assert applications.actor_of(database, hers.tenant_id, hers.client_id, NOW).groups == frozenset({"Paris"})

@@ -42,7 +42,7 @@ def signed(key: RSAKey, header: dict[str, Any] | None = None, **changes: Any) ->
 
 
 def believed(key: RSAKey, token: str) -> str:
-    return Tokens(key).client_of(token, tenant="tenant", host="indicia.example", now=NOW).client_id
+    return Tokens(key).client_of(token, host="indicia.example", now=NOW).client_id
 
 
 def test_a_good_token_names_its_client(key: RSAKey) -> None:
@@ -59,8 +59,9 @@ def test_a_good_token_names_its_client(key: RSAKey) -> None:
         {"exp": True},
         {"nbf": int(NOW.timestamp()) + 3600},
         {"nbf": None},
-        {"tid": "other"},
         {"tid": None},
+        {"tid": ""},
+        {"tid": ["tenant"]},
         {"aud": "https://graph.microsoft.com"},
         {"aud": "https://evil.example"},
         {"aud": [RESOURCE]},

@@ -160,7 +160,7 @@ def test_that_a_client_was_used_is_written_once_a_minute_at_most(door: Door) -> 
     at = datetime(2030, 1, 1, tzinfo=UTC)
 
     def used(seconds: int) -> datetime | None:
-        applications.actor_of(door.app.database, made.client_id, at + timedelta(seconds=seconds))
+        applications.actor_of(door.app.database, made.tenant_id, made.client_id, at + timedelta(seconds=seconds))
         return applications.show_application(door.app.database, made.client_id, actor=ADMIN).last_used_at
 
     assert [used(each) for each in (0, 30, 59)] == [at] * 3
