@@ -19,6 +19,8 @@ from indicia.store.database import Database
 
 #: How often the chain is looked at where nothing is announced: behind a pooler, say, that lets nobody listen.
 LOOK_SECONDS: Final = 1.0
+#: Where one change follows another, they are followed together: each by itself would take as long as to write it.
+REST_SECONDS: Final = 0.1
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 _STOP_SECONDS: Final = 5.0
@@ -100,7 +102,8 @@ class Follower:
             self._guarded(self.follow)  # what was written before anybody listened
             while not self._stopping.is_set():
                 self.heard += connection.wait(LOOK_SECONDS)
-                self.follow()
+                if self.follow():
+                    self._stopping.wait(REST_SECONDS)
 
     def _guarded(self, work: Callable[[], object]) -> None:
         try:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Column, Connection, func, insert, select, union_all
+from sqlalchemy import Column, CompoundSelect, Connection, Integer, Select, bindparam, func, insert, select, union_all
 
 from indicia.domain.access import Actor
 from indicia.store import announcing, engines
@@ -121,6 +121,8 @@ ORIGIN: Final = Tip(0, GENESIS, 1)
 _HEAD: Final = select(changesets).order_by(changesets.c.id.desc()).limit(1)
 _TIPS: Final = select(changesets.c.id, changesets.c.hash, changesets.c.next_id)
 _TIP: Final = _TIPS.order_by(changesets.c.id.desc()).limit(1)
+_NUMBERED: Final = select(changesets).where(changesets.c.id == bindparam("number"))
+_ADD: Final = insert(changesets)
 _MOVED_TIP: Final = _TIPS.where(MOVED).order_by(changesets.c.id.desc()).limit(1)
 
 
@@ -153,7 +155,7 @@ class ChangeSets:
 
     def get(self, number: int) -> ChangeSetRecord | None:
         """Return the changeset *number*, None where there is none."""
-        row = self._connection.execute(select(changesets).where(changesets.c.id == number)).first()
+        row = self._connection.execute(_NUMBERED, {"number": number}).first()
         return None if row is None else _record(row)
 
     def at(self, moment: datetime) -> int:
@@ -290,31 +292,54 @@ class ChangeSets:
             "first_id": 1 if head is None else head.next_id,
             "next_id": next_id,
         }
-        touched = created or updated or deleted
-        rows_digest = digest_of_rows(self._connection, number, values["first_id"], next_id) if touched else EMPTY_ROWS
+        rows_digest, touched = EMPTY_ROWS, created + updated + deleted
+        if touched:
+            # A row that was changed is read twice: as it was, and as it is.
+            few = 2 * touched <= _FEW_ROWS
+            rows_digest = digest_of_rows(self._connection, number, values["first_id"], next_id, few=few)
         values |= {"rows_digest": rows_digest, "prev_hash": prev_hash}
         values["hash"] = chain_hash(prev_hash, values, rows_digest)
-        self._connection.execute(insert(changesets).values(values))
+        self._connection.execute(_ADD, values)
         announcing.announce(self._connection, number)
-        return _record(self._connection.execute(select(changesets).where(changesets.c.id == number)).one())
+        return _record(self._connection.execute(_NUMBERED, {"number": number}).one())
 
 
+def _began() -> CompoundSelect[Any]:
+    now, past = indicators.c, indicator_history.c
+    number = bindparam("number", type_=Integer)
+    conditions = begun(number, bindparam("first_id", type_=Integer), bindparam("next_id", type_=Integer))
+    return union_all(
+        *(select(now.id, now.created, now.digest).where(each) for each in conditions),
+        select(past.id, past.created, past.digest).where(past.began == number),
+    ).order_by("id")
+
+
+def _ended() -> Select[Any]:
+    past = indicator_history.c
+    query = select(past.id, past.began, past.digest).where(past.ended == bindparam("number"))
+    return query.order_by(past.id, past.began)
+
+
+_ROWS: Final = (("+", _began()), ("-", _ended()))
+#: Rows that are brought at once, without a cursor on the server.
+_FEW_ROWS: Final = 1_000
 EMPTY_ROWS: Final = hashlib.sha256().digest()
 
 
 def digest_of_rows(
-    connection: Connection, number: int, first_id: int, next_id: int, hear: Callable[[int], None] | None = None
+    connection: Connection,
+    number: int,
+    first_id: int,
+    next_id: int,
+    hear: Callable[[int], None] | None = None,
+    *,
+    few: bool = False,
 ) -> bytes:
-    """Return SHA-256 over the versions that changeset *number* began and those that it ended."""
-    now, past = indicators.c, indicator_history.c
-    began = union_all(
-        *(select(now.id, now.created, now.digest).where(each) for each in begun(number, first_id, next_id)),
-        select(past.id, past.created, past.digest).where(past.began == number),
-    ).order_by("id")
-    ended = select(past.id, past.began, past.digest).where(past.ended == number).order_by(past.id, past.began)
+    """Return SHA-256 over the versions that changeset *number* began and those that it ended; *few*, all at once."""
+    values = {"number": number, "first_id": first_id, "next_id": next_id}
     digest = hashlib.sha256()
-    for sign, query in (("+", began), ("-", ended)):
-        for part in engines.parts(connection, query):
+    for sign, query in _ROWS:
+        for part in engines.parts(connection, query, values=values, few=few):
             # Not %d: that would take 1.5 for 1.
             digest.update(b"".join([f"{sign}{row[0]},{row[1]},".encode() + row[2] for row in part]))
             if hear is not None:

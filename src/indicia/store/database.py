@@ -347,6 +347,8 @@ def _outcomes(url: URL) -> Iterator[None]:
             f"the connection to the database {shown(url)} was lost while a change was being committed, so nobody can "
             "say whether it was made: look before you send it again"
         ) from error
+    except engines.OtherWriter as error:
+        raise Unavailable(engines.busy(shown(url))) from error
     except OperationalError as error:
         raise Unavailable(engines.explain(error, shown(url))) from error
     except DBAPIError as error:

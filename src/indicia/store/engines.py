@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
 from pathlib import Path
@@ -29,6 +30,8 @@ _KEYS_AT_ONCE: Final = 1_000
 _KEYS_A_JOURNEY: Final = 20_000
 #: Threads that a store has and that sleep, but when a server has not answered for seconds (`store.watching`).
 SLEEPING_THREADS: Final = frozenset({"indicia-watch"})
+_WRITER: Final = "indicia_writer"
+_WAITS_S: Final = "indicia_waits_s"
 # From here on COPY is the faster one, which asks for the types of the columns first.
 _COPIED_ROWS: Final = 20
 
@@ -56,6 +59,7 @@ def _sqlite(url: URL, busy_timeout_s: float) -> Engine:
     made = create_engine(
         url,
         connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
+        execution_options={_WRITER: threading.Lock(), _WAITS_S: busy_timeout_s},
         **({"poolclass": QueuePool} if file is not None else {}),
     )
 
@@ -87,9 +91,10 @@ def _sqlite(url: URL, busy_timeout_s: float) -> Engine:
 def begin_write(connection: Connection, *, wait: bool = True) -> Iterator[None]:
     """Begin a transaction that writes; commits at the end, rolls back on an error.
 
-    It waits for other writers first; where it may not *wait*, another writer is an `OperationalError`.
+    It waits for other writers first; where it may not *wait*, another writer is an `OperationalError` or, on SQLite
+    and in this process, `OtherWriter`.
     """
-    with nullcontext() if wait else _impatient(connection):
+    with _in_turn(connection, wait=wait), nullcontext() if wait else _impatient(connection):
         if connection.dialect.name == "sqlite":
             connection.execution_options(indicia_begin="BEGIN IMMEDIATE")
         with _committed(connection):
@@ -98,6 +103,30 @@ def begin_write(connection: Connection, *, wait: bool = True) -> Iterator[None]:
                     connection.execute(text("SET LOCAL lock_timeout = '1ms'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITE_LOCK})
             yield
+
+
+class OtherWriter(Exception):
+    """Another thread of this process writes, and went on for too long, or nobody was to wait."""
+
+
+@contextmanager
+def _in_turn(connection: Connection, *, wait: bool) -> Iterator[None]:
+    """Let the threads that write to one file queue before they try; raises `OtherWriter`.
+
+    SQLite lets a writer try again after pauses that grow, and whoever comes just then goes first: among many threads
+    some would wait a hundred times as long as others.
+    """
+    options = connection.engine.get_execution_options()
+    writer: threading.Lock | None = options.get(_WRITER)
+    if writer is None:
+        yield
+        return
+    if not writer.acquire(timeout=options[_WAITS_S] if wait else 0):
+        raise OtherWriter
+    try:
+        yield
+    finally:
+        writer.release()
 
 
 class CommitUnknown(Exception):
@@ -182,6 +211,11 @@ def faults(connection: Connection) -> list[str]:
     return [row[0] for row in connection.exec_driver_sql("PRAGMA quick_check(20)") if row[0] != "ok"]
 
 
+def busy(where: str) -> str:
+    """Return a sentence for who cannot write to the database at *where* because somebody else does."""
+    return f"the database {where} is busy with another writer; try again when it is done"
+
+
 def explain(error: DBAPIError, where: str) -> str:
     """Return a sentence on why the database at *where* cannot be used and what to do."""
     if hasattr(error.orig, "sqlstate"):
@@ -189,7 +223,7 @@ def explain(error: DBAPIError, where: str) -> str:
     reason = str(error.orig).strip()
     lowered = reason.lower()
     if "locked" in lowered or "busy" in lowered:
-        return f"the database {where} is busy with another writer; try again when it is done"
+        return busy(where)
     if "disk is full" in lowered or "full" in lowered:
         return f"the disk of the database {where} is full: nothing was changed; free some space and try again"
     if "disk i/o" in lowered:
@@ -206,16 +240,27 @@ def explain(error: DBAPIError, where: str) -> str:
     return f"the database {where} cannot be used: {reason}"
 
 
-def parts(connection: Connection, query: Executable, rows: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the rows of *query* in lists of up to *rows*, as the driver gives them: for numbers and bytes."""
+def parts(
+    connection: Connection,
+    query: Executable,
+    rows: int = 10_000,
+    *,
+    values: Mapping[str, Any] | None = None,
+    few: bool = False,
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows of *query* in lists of up to *rows*, as the driver gives them: for numbers and bytes.
+
+    *values* are those of its parameters. A server keeps what it has found and sends it in parts, which takes several
+    journeys, unless there are *few*.
+    """
     if connection.dialect.name != "sqlite":
-        result = connection.execute(query, execution_options={"yield_per": rows})
+        result = connection.execute(query, values, execution_options={} if few else {"yield_per": rows})
         # As below: the rows as the driver gives them, without SQLAlchemy's own around each.
         while part := result.cursor_strategy.fetchmany(result, result.cursor, rows):
             yield list(part)
         return
     # SQLite's cursor gives rows as they are asked for, and twice as fast as through SQLAlchemy's.
-    cursor = connection.execute(query).cursor
+    cursor = connection.execute(query, values).cursor
     while part := cursor.fetchmany(rows):
         yield list(part)
 

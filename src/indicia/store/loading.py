@@ -28,6 +28,9 @@ _UNDER_WAY: Final = "indicia_copy"
 _ANALYZED_ROWS: Final = 10_000
 _COPIED: Final = "indicia_copied"
 
+# So few keys every planner looks up by an index.
+_FEW_KEYS: Final = 50
+
 Rows = Sequence[Sequence[Any]]
 
 
@@ -127,6 +130,8 @@ def rows_in(
     driver = _driver(connection)
     statement = f"{select} = ANY (%b)"
     with _raised(connection, statement):
+        if len(values) <= _FEW_KEYS:
+            return list(driver.execute(statement, (list(values),), binary=True).fetchall())
         with driver.pipeline():  # one journey for all three
             driver.execute(_BY_KEY)
             cursor = driver.execute(statement, (list(values),), binary=True)

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, or_, select, union_all
+from sqlalchemy import BindParameter, ColumnElement, FromClause, and_, or_, select, union_all
 
 from indicia.domain.query import OrderBy, Query
 from indicia.store import filters
 from indicia.store.schema import changesets, indicator_history, indicators
+
+#: A number, or where a statement that is built once takes one.
+Number = int | BindParameter[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,12 @@ class Selection:
         return filters.order_by(self.order_by, table)
 
 
-def live(table: FromClause, now: datetime) -> ColumnElement[bool]:
+def live(table: FromClause, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Return the condition that an indicator has not expired at *now* (SPEC 9.19: inert from the exact second)."""
     return or_(table.c.expires_at.is_(None), table.c.expires_at > now)
 
 
-def begun(changeset: int, first_id: int, next_id: int) -> list[ColumnElement[bool]]:
+def begun(changeset: Number, first_id: Number, next_id: Number) -> list[ColumnElement[bool]]:
     """Return the conditions that together select the current versions that *changeset* began.
 
     It created indicators numbered from *first_id* to before *next_id*; those that it changed have an index.

@@ -19,7 +19,7 @@ from indicia.services.verdicts import MOST_VALUES, explain, require_to_ask
 from indicia.web import api_models as models
 from indicia.web.api_call import Call, CallDep, media_type, object_of, reply, require_type, sent, text_of
 from indicia.web.api_shapes import as_of
-from indicia.web.dependencies import ActorDep, AppDep, parse_json, raw_body, spooled_body
+from indicia.web.dependencies import IN_TURN, ActorDep, AppDep, parse_json, raw_body, spooled_body
 from indicia.web.problems import documented
 from indicia.web.verdict_lines import LONGEST_VALUE, NDJSON, streamed
 
@@ -95,6 +95,7 @@ router = APIRouter(prefix="/v1", tags=["Verdicts"], default_response_class=Respo
 @router.get(
     "/verdicts",
     summary="Ask about one value",
+    dependencies=IN_TURN,
     responses={200: {"model": Verdict}, **documented(400, 401, 403, 404, 503)},
 )
 def ask_about_one(

@@ -21,7 +21,7 @@ from indicia.web import defender_schemas as schemas
 from indicia.web.defender_errors import documented
 from indicia.web.defender_query import Options
 from indicia.web.defender_waiting import WAITS, delete_or_wait, is_waiting, submit_or_wait
-from indicia.web.dependencies import ActorDep, AppDep, JsonBodyDep, NowDep
+from indicia.web.dependencies import IN_TURN, ActorDep, AppDep, JsonBodyDep, NowDep
 from indicia.web.origin import origin_of
 from indicia.web.problems import Refusal
 
@@ -37,7 +37,12 @@ _ID: Final = Path(description="the number of the indicator", examples=["994"])
 
 
 @router.get(
-    "/indicators", response_model=schemas.EntityPage, responses=_READING, openapi_extra=schemas.QUERY, name="List"
+    "/indicators",
+    response_model=schemas.EntityPage,
+    responses=_READING,
+    openapi_extra=schemas.QUERY,
+    name="List",
+    dependencies=IN_TURN,
 )
 def list_all(request: Request, app: AppDep, actor: ActorDep, now: NowDep) -> Response:
     """Return a page of indicators: all of them, up to 10,000, unless the query says which."""

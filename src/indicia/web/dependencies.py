@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, BinaryIO, Final, cast
 
@@ -66,6 +67,20 @@ async def now(request: Request) -> datetime:
 AppDep = Annotated[App, Depends(get_app)]
 TokensDep = Annotated[Tokens, Depends(get_tokens)]
 NowDep = Annotated[datetime, Depends(now)]
+
+
+async def in_turn(request: Request) -> AsyncIterator[None]:
+    """Let a few questions to a route be answered at a time; the others wait their turn, in the order they came.
+
+    Threads share one interpreter: more of them answer no faster together, and each change from one to the next costs.
+    Each route has turns of its own, so that no kind of question holds up another.
+    """
+    async with cast(Mapping[str, asyncio.Semaphore], request.app.state.turns)[request.scope["route"].path]:
+        yield
+
+
+# Of the function alone: who reads an answer slowly keeps no turn.
+IN_TURN: Final = (Depends(in_turn, scope="function"),)
 
 
 def current_actor(

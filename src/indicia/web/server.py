@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -64,6 +66,10 @@ BUSY_TIMEOUT_SECONDS: Final = 60.0
 SHUTDOWN_SECONDS: Final = 15
 # Longer than the pauses of clients which keep a session: one that is closed under them fails a request.
 KEEP_ALIVE_SECONDS: Final = 75
+# Questions that a route answers at a time. Reading a file, threads wait for each other's interpreter and for little
+# else, and with every row anew; a server is far enough away that more of them wait for it.
+_TURNS_ON_FILE: Final = 2
+_TURNS_ON_SERVER: Final = 8
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -107,6 +113,8 @@ def create_app(app: App, *, log: FilteringBoundLogger | None = None) -> FastAPI:
     )
     server.state.indicia = app
     server.state.tokens = _tokens(app)
+    turns = _TURNS_ON_SERVER if app.database.file is None else _TURNS_ON_FILE
+    server.state.turns = defaultdict(lambda: asyncio.Semaphore(turns))
     server.state.metrics = metrics
     server.state.desk = Desk.open(log, app, server.state.tokens)
     server.state.assets = Assets.load()
