@@ -41,7 +41,7 @@ from indicia.web.api_call import (
 )
 from indicia.web.api_proposing import WAITS, Propose, or_wait
 from indicia.web.api_shapes import as_of, created, draft_from, group_ids_of, parsed, shown
-from indicia.web.dependencies import JsonBodyDep
+from indicia.web.dependencies import IN_TURN, JsonBodyDep
 from indicia.web.problems import documented
 
 COUNTED_AT_MOST: Final = 10_000
@@ -59,6 +59,7 @@ router = APIRouter(prefix="/v1/indicators", tags=["Indicators"], default_respons
 @router.get(
     "",
     summary="List indicators",
+    dependencies=IN_TURN,
     responses={200: {"model": models.IndicatorPage}, **documented(400, 401, 403, 404, 503)},
 )
 def list_indicators(
@@ -106,6 +107,7 @@ def list_indicators(
 @router.get(
     "/{id}",
     summary="Read an indicator",
+    dependencies=IN_TURN,
     responses={
         200: {"model": models.Indicator},
         304: {"description": "it is as you know it"},

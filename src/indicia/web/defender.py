@@ -75,7 +75,13 @@ def count(request: Request, app: AppDep, actor: ActorDep, now: NowDep) -> Respon
     return Response(str(number), media_type="text/plain", headers={"OData-Version": "4.0"})
 
 
-@router.get("/indicators/{id}", response_model=schemas.Entity, responses=_READING | documented(404), name="Get")
+@router.get(
+    "/indicators/{id}",
+    response_model=schemas.Entity,
+    responses=_READING | documented(404),
+    name="Get",
+    dependencies=IN_TURN,
+)
 def show(app: AppDep, actor: ActorDep, now: NowDep, id: str = _ID) -> Response:
     """Return one indicator."""
     stored, group_ids = indicators.show_indicator(app.database, _known_number(id), actor=actor, now=now)
