@@ -26,15 +26,19 @@ def verdict_as_dict(
 
     *indicators* are those that the verdict names by their number.
     """
+    named = {each.match.rule.id for each in verdict.considered}
+    if verdict.winner is not None:
+        named.add(verdict.winner.id)
+    shown = {number: native(indicators[number], group_ids) for number in named}  # the winner is among the considered
     return {
         "value": value.encode("utf-8", "backslashreplace").decode(),  # an argument may be bytes that are no text
         "type": None if seen is None else seen.type.value,
         "canonical": None if seen is None else seen.value,
         "action": None if verdict.action is None else verdict.action.value,
-        "winner": None if verdict.winner is None else native(indicators[verdict.winner.id], group_ids),
+        "winner": None if verdict.winner is None else shown[verdict.winner.id],
         "considered": [
             {
-                "indicator": native(indicators[each.match.rule.id], group_ids),
+                "indicator": shown[each.match.rule.id],
                 "matched_on": each.match.seen.value,
                 "outcome": each.outcome.value,
                 "because": each.because,

@@ -24,6 +24,7 @@ from indicia.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from indicia.services import idempotency
 from indicia.services.idempotency import Asked, Reply
 from indicia.services.indicators import STALE
+from indicia.services.policy import Watched
 from indicia.store.database import Database
 from indicia.web.cursors import Cursors, InvalidCursor
 from indicia.web.dependencies import ActorDep, NowDep, app_of, tokens_of
@@ -67,6 +68,10 @@ class Call:
     def database(self) -> Database:
         """Where the indicators are."""
         return self.app.database
+
+    def watched(self, *, dry_run: bool) -> Watched:
+        """Return the policy to plan with, which of a dry run tells afterwards why doing it takes two."""
+        return Watched(self.app.policy, dry_run=dry_run)
 
     def position(self, cursor: str | None, *bound: str) -> int | None:
         """Return where *cursor* leads on in the list that *bound* names; refused with 400 where it is of another."""

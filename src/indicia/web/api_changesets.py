@@ -30,6 +30,7 @@ from indicia.web.api_call import (
     text_of,
 )
 from indicia.web.api_proposing import WAITS, Propose, or_wait
+from indicia.web.api_shapes import messages_of
 from indicia.web.dependencies import RawBodyDep, parse_json
 from indicia.web.problems import documented
 
@@ -83,6 +84,7 @@ def undo_changeset(
     number = number_of(id, "changeset")
     fields = object_of(parse_json(raw) if raw.strip() else {}, ["reason", "keepLater"])
     why, keep_later = text_of(fields, "reason"), flag_of(fields, "keepLater")
+    watched = call.watched(dry_run=dry_run)
 
     def work(database: Database) -> Reply:
         undone = changesets.undo(
@@ -93,9 +95,9 @@ def undo_changeset(
             reason=why,
             keep_later=keep_later,
             dry_run=dry_run,
-            policy=call.app.policy,
+            policy=watched.policy,
         )
-        return reply(undone_as_dict(undone, dry_run=dry_run))
+        return reply(undone_as_dict(undone, dry_run=dry_run) | {"takesTwo": messages_of(watched.reasons)})
 
     def whole(database: Database) -> Reply:
         asked = Undo(number, keep_later, why)

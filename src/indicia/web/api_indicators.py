@@ -40,7 +40,7 @@ from indicia.web.api_call import (
     version_of,
 )
 from indicia.web.api_proposing import WAITS, Propose, or_wait
-from indicia.web.api_shapes import as_of, created, draft_from, group_ids_of, parsed, shown
+from indicia.web.api_shapes import as_of, created, draft_from, group_ids_of, messages_of, parsed, shown
 from indicia.web.dependencies import IN_TURN, JsonBodyDep
 from indicia.web.problems import documented
 
@@ -175,7 +175,7 @@ def create_indicator(
     """Create an indicator; 409 names the one that has the same type, value and action already."""
     require_type(call.request, JSON)
     draft, faults = draft_from(body)
-    why = checked_text(reason, "reason")
+    why, watched = checked_text(reason, "reason"), call.watched(dry_run=dry_run)
 
     def work(database: Database) -> Reply:
         [written] = indicators.submit(
@@ -188,9 +188,9 @@ def create_indicator(
             dry_run=dry_run,
             reason=why,
             known_problems=[faults],
-            policy=call.app.policy,
+            policy=watched.policy,
         )
-        return created(written, group_ids_of(database), dry_run=dry_run)
+        return created(written, group_ids_of(database), dry_run=dry_run, takes_two=watched.reasons)
 
     def request(_database: Database) -> Request:
         return submit_of([draft], [faults], create_only=True, reason=why)
@@ -330,7 +330,7 @@ def delete_indicators(
     """Delete all that are named, or all that match, as one changeset: all or nothing."""
     require_type(call.request, JSON)
     fields = object_of(body, ["ids", "filter", "reason"])
-    why = text_of(fields, "reason")
+    why, watched = text_of(fields, "reason"), call.watched(dry_run=dry_run)
     if ("ids" in fields) == ("filter" in fields):
         raise InvalidInput([Problem("ids-or-filter", "say which: give either ids or a filter")])
     numbers = _numbers(fields["ids"]) if "ids" in fields else None
@@ -339,13 +339,14 @@ def delete_indicators(
     def work(database: Database) -> Reply:
         who: dict[str, Any] = {"actor": call.actor, "now": call.now, "reason": why, "dry_run": dry_run}
         if numbers is None:
-            deleted = indicators.delete_matching(database, wanted, **who, policy=call.app.policy)
+            deleted = indicators.delete_matching(database, wanted, **who, policy=watched.policy)
         else:
-            deleted = len(indicators.delete(database, numbers, **who, policy=call.app.policy))
+            deleted = len(indicators.delete(database, numbers, **who, policy=watched.policy))
         made = None
         if deleted and not dry_run:  # in the same transaction: the newest changeset is this one
             [made] = [each.id for each in changesets.list_changesets(database, actor=call.actor, limit=1)]
-        return reply({"deleted": deleted, "dryRun": dry_run, "changeset": made})
+        two = messages_of(watched.reasons)
+        return reply({"deleted": deleted, "dryRun": dry_run, "changeset": made, "takesTwo": two})
 
     def request(_database: Database) -> Request:
         return Delete(tuple(numbers), why) if numbers is not None else DeleteMatching(wanted, why)

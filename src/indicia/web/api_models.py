@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -18,6 +18,10 @@ Type = Literal[
 ]
 ActionName = Literal["Allowed", "Audit", "Warn", "Block", "BlockAndRemediate"]
 SeverityName = Literal["Informational", "Low", "Medium", "High"]
+TakesTwo = Annotated[
+    list[str],
+    Field(description="why doing it takes a second person, who finds it under /v1/proposals; of a plan or a dry run"),
+]
 
 
 class Model(BaseModel):
@@ -95,6 +99,7 @@ class PlannedIndicator(Model):
     outcome: Outcome
     indicator: Indicator | None = Field(description="as it would be; null where it has no number yet")
     warnings: list[Note]
+    takes_two: TakesTwo
 
 
 class IndicatorPage(Model):
@@ -163,6 +168,7 @@ class Undone(Model):
     deleted: int
     kept: list[str] = Field(description="indicators that later changesets touched: the first 1,000")
     kept_total: int
+    takes_two: TakesTwo
 
 
 class Deleted(Model):
@@ -171,6 +177,7 @@ class Deleted(Model):
     deleted: int
     dry_run: bool
     changeset: int | None = Field(description="what to undo; null for a dry run, and where nothing matched")
+    takes_two: TakesTwo
 
 
 class ImportedFile(Model):
@@ -220,7 +227,7 @@ class ImportPlan(ImportReport):
     at: datetime
     expires: datetime
     rows: list[PlannedRow]
-    takes_two: list[str] = Field(description="why applying it takes a second person, who finds it under /v1/proposals")
+    takes_two: TakesTwo
     apply: str | None
 
 

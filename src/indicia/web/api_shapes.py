@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from indicia.domain.approval import Reason
 from indicia.domain.changes import Outcome
 from indicia.domain.draft import Draft, draft_of
 from indicia.domain.errors import Conflict, InvalidInput, Problem
@@ -39,7 +40,14 @@ def shown(stored: StoredIndicator, group_ids: Mapping[str, str], problems: Seque
     return reply(body, headers={"ETag": etag(stored)})
 
 
-def created(written: Written, group_ids: Mapping[str, str], *, dry_run: bool) -> Reply:
+def messages_of(reasons: Sequence[Reason]) -> list[str]:
+    """Return why it takes a second person, as answers tell it."""
+    return [reason.message for reason in reasons]
+
+
+def created(
+    written: Written, group_ids: Mapping[str, str], *, dry_run: bool, takes_two: Sequence[Reason] = ()
+) -> Reply:
     """Return the answer to a create; raises `Conflict` or `InvalidInput` where it was refused."""
     problems = [replace(problem, line=None) for problem in written.problems]  # there is no file
     errors = [problem for problem in problems if not problem.warning]
@@ -49,7 +57,8 @@ def created(written: Written, group_ids: Mapping[str, str], *, dry_run: bool) ->
         raise InvalidInput(errors)
     if dry_run or written.stored is None:
         warnings = [problem.as_dict() for problem in problems]
-        return reply({"dryRun": True, "outcome": written.outcome.value, "indicator": None, "warnings": warnings})
+        planned = {"dryRun": True, "outcome": written.outcome.value, "indicator": None, "warnings": warnings}
+        return reply(planned | {"takesTwo": messages_of(takes_two)})
     answer = shown(written.stored, group_ids, problems)
     return answer._replace(status=201, headers={**answer.headers, "Location": f"/v1/indicators/{written.stored.id}"})
 

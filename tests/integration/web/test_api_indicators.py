@@ -201,7 +201,7 @@ def test_delete_many_by_ids_or_filter_and_undo_it(door: Door) -> None:
     made = [create(door, indicatorValue=f"{n}.example", severity="High" if n % 2 else "Low") for n in range(6)]
     path = "/v1/indicators/delete"
     tried = door.post(f"{path}?dryRun=true", {"filter": "severity eq 'High'"})
-    assert tried.json() == {"deleted": 3, "dryRun": True, "changeset": None}
+    assert tried.json() == {"deleted": 3, "dryRun": True, "changeset": None, "takesTwo": []}
     problem(door.post(path, {"ids": [made[0]["id"], "999"]}), 404, "not-found")
     done = door.post(path, {"filter": "severity eq 'High'", "reason": "retired"})
     models.Deleted.model_validate_json(done.content)
@@ -210,6 +210,7 @@ def test_delete_many_by_ids_or_filter_and_undo_it(door: Door) -> None:
         "deleted": 0,
         "dryRun": False,
         "changeset": None,
+        "takesTwo": [],
     }
     assert door.post(path, {"ids": [made[0]["id"]]}).json()["deleted"] == 1
     undone = door.post(f"/v1/changesets/{done.json()['changeset']}/undo", {"reason": "not yet"})

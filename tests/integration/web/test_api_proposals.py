@@ -11,6 +11,7 @@ import pytest
 
 from indicia.domain.access import Role
 from indicia.services import changesets
+from indicia.web import api_models as models
 from indicia.web import api_proposals as shapes
 from indicia.web.api_proposing import ProposalShape
 from tests.integration.web.test_api_indicators import problem
@@ -193,3 +194,37 @@ def test_the_plan_of_an_import_says_that_it_takes_two(two: Door) -> None:
     assert two.get(f"/v1/imports/{plan.json()['id']}").json()["takesTwo"] == [why]
     alone = two.http.post(asked.format("Audit"), content=line, headers=plain)
     assert alone.json()["takesTwo"] == []
+
+
+def test_every_dry_run_says_that_it_takes_two_and_makes_no_proposal(two: Door) -> None:
+    many = [indicator(indicatorValue=f"bad{number}.example") for number in range(3)]
+    for each in many:
+        assert two.post("/v1/indicators", each).status_code == 201
+    allowed = asked(two, person(two, "Ada"))
+    ben = person(two, "Ben")
+    applied = two.post(f"/v1/proposals/{allowed['id']}/apply", {"plan": allowed["plan"]}, headers=ben)
+    assert applied.status_code == 200, applied.text
+    gone = two.post("/v1/indicators/delete", {"filter": "action eq 'Allowed'"})
+    assert (gone.json()["deleted"], gone.json()["takesTwo"]) == (1, [])
+
+    tried = two.post("/v1/indicators?dryRun=true", ALLOWED)
+    models.PlannedIndicator.model_validate_json(tried.content)
+    [why] = tried.json()["takesTwo"]
+    assert "allow" in why
+    back = two.post(f"/v1/changesets/{gone.json()['changeset']}/undo?dryRun=true", {})
+    models.Undone.model_validate_json(back.content)
+    assert (back.json()["created"], back.json()["takesTwo"]) == (1, [why])
+    two.post("/v1/indicators", indicator(indicatorValue="bad3.example"))
+    all_of_them = two.post("/v1/indicators/delete?dryRun=true", {"filter": "action eq 'Block'"})
+    models.Deleted.model_validate_json(all_of_them.content)
+    assert all_of_them.json()["deleted"] == 4
+    assert "3" in all_of_them.json()["takesTwo"][0]
+
+    some = two.post("/v1/indicators/delete?dryRun=true", {"filter": "indicatorValue eq 'bad3.example'"})
+    block = two.post("/v1/indicators?dryRun=true", indicator(indicatorValue="bad4.example"))
+    assert some.json()["takesTwo"] == block.json()["takesTwo"] == []
+    assert [each["state"] for each in two.get("/v1/proposals").json()["items"]] == ["applied"]
+
+
+def test_without_the_rule_no_dry_run_says_so(door: Door) -> None:
+    assert door.post("/v1/indicators?dryRun=true", ALLOWED).json()["takesTwo"] == []
