@@ -27,10 +27,10 @@ class Listening:
         self._driver = driver
         self._errors = errors
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for an announcement, at most so long; return whether there was one. Raises `Unavailable`."""
+    def wait(self, seconds: float) -> int:
+        """Wait for an announcement, at most so long; return how many came together. Raises `Unavailable`."""
         try:
-            return any(True for _ in self._driver.notifies(timeout=seconds, stop_after=1))
+            return sum(1 for _ in self._driver.notifies(timeout=seconds, stop_after=1))
         except self._errors as error:
             raise Unavailable(f"the connection that hears announcements is lost: {error}") from error
 
