@@ -19,7 +19,7 @@ from indicia.services.verdicts import MOST_VALUES, explain, require_to_ask
 from indicia.web import api_models as models
 from indicia.web.api_call import Call, CallDep, media_type, object_of, reply, require_type, sent, text_of
 from indicia.web.api_shapes import as_of
-from indicia.web.dependencies import IN_TURN, ActorDep, AppDep, parse_json, raw_body, spooled_body
+from indicia.web.dependencies import IN_TURN, ActorDep, AppDep, InTurnDep, parse_json, raw_body, spooled_body
 from indicia.web.problems import documented
 from indicia.web.verdict_lines import LONGEST_VALUE, NDJSON, streamed
 
@@ -132,6 +132,7 @@ async def question(request: Request, app: AppDep, actor: ActorDep) -> AsyncItera
 def ask_about_many(
     call: CallDep,
     body: Annotated[Any, Depends(question)],
+    _turn: InTurnDep,
     group: Annotated[
         str | None, Query(description="the device's group, where the body is lines", max_length=_LONGEST_GROUP)
     ] = None,

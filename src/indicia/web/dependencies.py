@@ -26,6 +26,8 @@ from indicia.web.tokens import InvalidToken, Tokens
 #: A spooled body is kept in memory up to this size.
 SPOOL_BYTES: Final = 1 << 20
 MAX_JSON_DEPTH: Final = 32
+#: Seconds.
+LONGEST_WAIT_FOR_TURN: Final = 2.0
 
 _BEARER = HTTPBearer(
     auto_error=False,
@@ -73,14 +75,26 @@ async def in_turn(request: Request) -> AsyncIterator[None]:
     """Let a few questions to a route be answered at a time; the others wait their turn, in the order they came.
 
     Threads share one interpreter: more of them answer no faster together, and each change from one to the next costs.
-    Each route has turns of its own, so that no kind of question holds up another.
+    Each route has turns of its own, so that no kind of question holds up another. Who has waited for long goes ahead
+    without one: behind a database that answers nobody the waits would add up.
     """
-    async with cast(Mapping[str, asyncio.Semaphore], request.app.state.turns)[request.scope["route"].path]:
+    turns = cast(Mapping[str, asyncio.Semaphore], request.app.state.turns)[request.scope["route"].path]
+    try:
+        async with asyncio.timeout(LONGEST_WAIT_FOR_TURN):
+            await turns.acquire()
+    except TimeoutError:
         yield
+        return
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 # Of the function alone: who reads an answer slowly keeps no turn.
 IN_TURN: Final = (Depends(in_turn, scope="function"),)
+#: The same as the last parameter of a route that reads a body: who sends one slowly keeps no turn either.
+InTurnDep = Annotated[None, Depends(in_turn, scope="function")]
 
 
 def current_actor(

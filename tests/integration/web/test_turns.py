@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from indicia.web import dependencies
 from tests.wire.doors import Door
 
 ASKED = ("/api/indicators", "/v1/indicators", "/v1/verdicts?value=evil.example")
@@ -42,6 +43,23 @@ async def take_all_but(turns: asyncio.Semaphore, left: int) -> int:
     return taken
 
 
+def scope_of(door: Door, method: str, path: str, query: str = "") -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(b"host", b"127.0.0.1"), (b"authorization", door.headers["Authorization"].encode())],
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+        "root_path": "",
+        "state": {},
+    }
+
+
 @pytest.mark.parametrize("path", ASKED)
 def test_a_question_waits_for_a_turn_of_its_route_and_of_no_other(door: Door, path: str) -> None:
     turns = turns_of(door, path)
@@ -64,20 +82,7 @@ def test_every_answer_gives_its_turn_back_before_it_is_sent(door: Door, path: st
     """Who reads slowly, or not at all, holds nobody up."""
     name, _, query = path.partition("?")
     free_when_sent = []
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": name,
-        "raw_path": name.encode(),
-        "query_string": query.encode(),
-        "headers": [(b"host", b"127.0.0.1"), (b"authorization", door.headers["Authorization"].encode())],
-        "scheme": "http",
-        "http_version": "1.1",
-        "server": ("127.0.0.1", 80),
-        "client": ("127.0.0.1", 1),
-        "root_path": "",
-        "state": {},
-    }
+    scope = scope_of(door, "GET", name, query)
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -91,6 +96,15 @@ def test_every_answer_gives_its_turn_back_before_it_is_sent(door: Door, path: st
     assert set(free_when_sent) == {(key, turns_of(door, "another")._value)}
 
 
+def test_who_has_waited_for_long_goes_ahead_without_a_turn(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependencies, "LONGEST_WAIT_FOR_TURN", 0.1)
+    for path in ASKED:
+        turns = turns_of(door, path)
+        in_loop(door, take_all_but, turns, 0)
+        assert door.get(path).status_code == 200
+        assert turns._value == 0, "what it did not take it does not give"
+
+
 def test_a_refused_question_gives_its_turn_back(door: Door) -> None:
     for path in ASKED:
         turns = turns_of(door, path)
@@ -98,3 +112,19 @@ def test_a_refused_question_gives_its_turn_back(door: Door) -> None:
         for _ in range(full + 1):
             assert door.http.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
         assert turns._value == full
+
+
+def test_who_sends_a_body_slowly_has_no_turn_yet(door: Door) -> None:
+    pieces = [b'{"values": ["evil', b'.example"]}']
+    turns, statuses = turns_of(door, "/v1/verdicts"), []
+    in_loop(door, take_all_but, turns, 1)
+
+    async def receive() -> dict[str, Any]:
+        assert not turns.locked()
+        return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status"))
+
+    in_loop(door, app_of(door), scope_of(door, "POST", "/v1/verdicts"), receive, send)
+    assert (statuses[0], pieces, turns.locked()) == (200, [], False)
