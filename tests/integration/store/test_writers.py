@@ -10,14 +10,20 @@ import pytest
 
 from indicia.domain.errors import Unavailable
 from indicia.store.database import Database
-from tests.databases import new_file
 
 WAITERS = 6
 
 
+def embedded(folder: Path, *, busy_timeout_s: float) -> Database:
+    """Return an empty database in a file, whichever one the other tests run on."""
+    opened = Database.open(f"sqlite:///{folder / 'indicia.db'}", busy_timeout_s=busy_timeout_s)
+    opened.upgrade()
+    return opened
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(f"sqlite:///{new_file(tmp_path)}", busy_timeout_s=0.2)
+    opened = embedded(tmp_path, busy_timeout_s=0.2)
     yield opened
     opened.close()
 
@@ -50,7 +56,7 @@ def test_a_writer_that_fails_lets_the_next_one_go(file: Database) -> None:
 
 
 def test_writers_go_one_by_one_and_readers_do_not_wait(tmp_path: Path) -> None:
-    file = Database.open(f"sqlite:///{new_file(tmp_path)}", busy_timeout_s=30)
+    file = embedded(tmp_path, busy_timeout_s=30)
     inside, most, done = 0, 0, []
 
     def write(number: int) -> None:
